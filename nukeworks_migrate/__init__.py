@@ -1,0 +1,146 @@
+"""Database migrations as Python modules.
+
+The names below are those that users may rely on; the rest of the package may move. They are imported when they
+are first used, so that `import nukeworks_migrate` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .actions.accept import accept
+    from .actions.check import check
+    from .actions.down import down
+    from .actions.history import history, migration_history
+    from .actions.new import new
+    from .actions.plan import plan
+    from .actions.restore import restore
+    from .actions.resume import resume
+    from .actions.snapshot import create_snapshot, list_snapshots, prune_snapshots, verify_snapshots
+    from .actions.stamp import stamp
+    from .actions.status import status
+    from .actions.up import up
+    from .errors import MigrateError
+    from .project import Project
+    from .runtime.handle import Handle
+    from .runtime.transforms import SKIP
+
+__all__ = [
+    "SKIP",
+    "Handle",
+    "MigrateError",
+    "Project",
+    "__version__",
+    "accept",
+    "check",
+    "create_snapshot",
+    "down",
+    "history",
+    "list_snapshots",
+    "migration_history",
+    "new",
+    "plan",
+    "prune_snapshots",
+    "restore",
+    "resume",
+    "stamp",
+    "status",
+    "up",
+    "verify_snapshots",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = _find(name)
+    globals()[name] = value
+    return value
+
+
+def _find(name: str) -> Any:
+    """Import what holds `name`. Written as imports, so that tools that freeze applications see them."""
+    match name:
+        case "Project":
+            from .project import Project
+
+            return Project
+        case "MigrateError":
+            from .errors import MigrateError
+
+            return MigrateError
+        case "SKIP":
+            from .runtime.transforms import SKIP
+
+            return SKIP
+        case "Handle":
+            from .runtime.handle import Handle
+
+            return Handle
+        case "up":
+            from .actions.up import up
+
+            return up
+        case "down":
+            from .actions.down import down
+
+            return down
+        case "plan":
+            from .actions.plan import plan
+
+            return plan
+        case "status":
+            from .actions.status import status
+
+            return status
+        case "check":
+            from .actions.check import check
+
+            return check
+        case "history":
+            from .actions.history import history
+
+            return history
+        case "migration_history":
+            from .actions.history import migration_history
+
+            return migration_history
+        case "new":
+            from .actions.new import new
+
+            return new
+        case "accept":
+            from .actions.accept import accept
+
+            return accept
+        case "stamp":
+            from .actions.stamp import stamp
+
+            return stamp
+        case "resume":
+            from .actions.resume import resume
+
+            return resume
+        case "restore":
+            from .actions.restore import restore
+
+            return restore
+        case "create_snapshot":
+            from .actions.snapshot import create_snapshot
+
+            return create_snapshot
+        case "list_snapshots":
+            from .actions.snapshot import list_snapshots
+
+            return list_snapshots
+        case "prune_snapshots":
+            from .actions.snapshot import prune_snapshots
+
+            return prune_snapshots
+        case _:
+            from .actions.snapshot import verify_snapshots
+
+            return verify_snapshots
