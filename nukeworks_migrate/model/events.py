@@ -1,0 +1,110 @@
+"""What happens during a run, as values for whoever draws or records it: `on_event` gets each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .plan import Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody else has the migration lock; `holder` is who, where it is known."""
+
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    plan: Plan
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotProgress:
+    pages_done: int
+    pages_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    snapshot_id: str
+    path: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    step: Step
+    number: int  # from 1
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRan:
+    """A statement of a migration's own; parameters are never in it."""
+
+    step: Step
+    sql: str
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    step: Step
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    step: Step
+    done: int
+    total: int | None  # None when it is not known
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    step: Step
+    number: int
+    total: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepBroke:
+    """The step failed; the error that the run ends with tells the rest."""
+
+    step: Step
+    number: int
+    total: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What has run so far is in the database for good."""
+
+    names: tuple[str, ...]
+
+
+Event = (
+    Waiting
+    | RunStarted
+    | SnapshotProgress
+    | SnapshotTaken
+    | StepStarted
+    | StatementRan
+    | Logged
+    | Progressed
+    | StepFinished
+    | StepBroke
+    | Committed
+)
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The listener of those who do not listen."""
