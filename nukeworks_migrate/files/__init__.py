@@ -1,0 +1,1 @@
+"""`versions/` on disk: headers, checksums, loading, new files."""

@@ -1,0 +1,174 @@
+"""Reading `versions/`: which files there are, what they say, and everything that is wrong with them."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..errors import FilesRefused, Problem, Refused
+from ..model.graph import MigrationGraph, find_problems
+from ..model.migration import HIGHEST_VERSION, Migration, TransactionMode
+from .header import Header
+from .index import HeaderIndex
+from .source import SourceFile, bundle_checksum, read_source
+
+_MIGRATION = re.compile(r"([0-9]+)_([a-z0-9][a-z0-9_]*)\.py")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The migrations of one folder, with the bytes that they were read from."""
+
+    path: Path
+    shown: str  # the path as the user wrote it
+    migrations: tuple[Migration, ...]  # by version
+    sources: dict[str, SourceFile]  # by name, without .py; helpers too
+    helpers: dict[str, tuple[str, ...]]  # for each migration, the helpers that it imports, however far
+
+    @cached_property
+    def graph(self) -> MigrationGraph:
+        return MigrationGraph(self.migrations)
+
+    def sources_of(self, name: str) -> list[SourceFile]:
+        """The file of the migration `name`, then its helpers by name: what its checksum covers."""
+        return [self.sources[name], *(self.sources[helper] for helper in self.helpers.get(name, ()))]
+
+
+def load_folder(path: Path, *, shown: str = "", use_index: bool = True) -> Folder:
+    """Read every migration in `path`, without importing or running any of them.
+
+    Raises:
+        FilesRefused: with every problem of names, headers and dependencies, each with file, line and remedy.
+        Refused: there is no such folder.
+    """
+    shown = (shown or str(path)).rstrip("/\\") or shown
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: entry.name)
+    except OSError as error:
+        raise Refused(
+            f"the folder of migrations cannot be read: {shown}",
+            cause=error.strerror or str(error),
+            unchanged="nothing was run; no database was opened",
+            next_step='say where it is with --versions, or make the first migration: migrate new "first"',
+        ) from error
+    reading = _Reading(path, shown)
+    with HeaderIndex(path, enabled=use_index) as index:
+        for entry in entries:
+            reading.read(entry, index)
+    return reading.folder()
+
+
+class _Reading:
+    def __init__(self, path: Path, shown: str) -> None:
+        self.path, self.shown = path, shown
+        self.problems: list[Problem] = []
+        self.sources: dict[str, SourceFile] = {}
+        self.headers: dict[str, Header] = {}
+        self.numbers: dict[str, int] = {}
+
+    def problem(self, name: str, line: int, what: str, remedy: str) -> None:
+        self.problems.append(Problem(f"{self.shown}/{name}", line, what, remedy))
+
+    def read(self, entry: os.DirEntry[str], index: HeaderIndex) -> None:
+        name = entry.name
+        is_python = name.lower().endswith(".py")
+        if name.startswith(".") or not (is_python or name[:1].isdigit()):
+            return  # README.md, __pycache__, .gitkeep: nothing that looks like a migration
+        match = _MIGRATION.fullmatch(name)
+        is_helper = name.startswith("_") and name.endswith(".py")
+        if match is None and not is_helper:
+            self.problem(name, 0, *_wrong_name(name))
+            return
+        if entry.is_dir():
+            self.problem(name, 0, "is a folder, not a file", "a migration is one file; rename the folder")
+            return
+        try:
+            source = read_source(self.path / name)
+        except OSError as error:
+            self.problem(name, 0, f"cannot be read: {error.strerror or error}", "make it readable")
+            return
+        except UnicodeDecodeError as error:
+            self.problem(name, 0, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")
+            return
+        stem = name.removesuffix(".py")
+        if match is not None:
+            if len(match[1]) > 40 or int(match[1]) > HIGHEST_VERSION:
+                self.problem(name, 0, f"the version is above {HIGHEST_VERSION}", "give it a smaller number")
+                return
+            self.numbers[stem] = int(match[1])
+        self.sources[stem] = source
+        self.headers[stem] = index.header(source, is_helper=is_helper)
+        for found in self.headers[stem].problems:
+            self.problem(name, found.line, found.what, found.remedy)
+
+    def folder(self) -> Folder:
+        helpers: dict[str, tuple[str, ...]] = {}
+        migrations = []
+        for stem, version in self.numbers.items():
+            header = self.headers[stem]
+            if header.imports:
+                helpers[stem] = self.helpers_of(stem)
+            bundle = [self.sources[name] for name in helpers.get(stem, ())]
+            migrations.append(
+                Migration(
+                    version=version,
+                    name=stem,
+                    path=f"{self.shown}/{stem}.py",
+                    description=header.description,
+                    depends_on=header.depends_on,
+                    depends_on_line=header.depends_on_line,
+                    checksum=bundle_checksum(self.sources[stem], bundle),
+                    transaction=TransactionMode(header.transaction),
+                    resources=header.resources,
+                    has_downgrade=header.has_downgrade,
+                    has_check=header.has_check,
+                    has_verify=header.has_verify,
+                )
+            )
+        self.check_imports()
+        self.problems.extend(find_problems(migrations))
+        if self.problems:
+            ordered = sorted(self.problems, key=lambda p: (p.path, p.line))
+            raise FilesRefused(self.shown, tuple(ordered))
+        migrations.sort(key=lambda m: m.version)
+        return Folder(self.path, self.shown, tuple(migrations), self.sources, helpers)
+
+    def helpers_of(self, stem: str) -> tuple[str, ...]:
+        """The helpers that `stem` imports, and those that they import, by name."""
+        reached: set[str] = set()
+        stack = [stem]
+        while stack:
+            for name, _line in self.headers[stack.pop()].imports:
+                if name not in reached and name in self.sources:
+                    reached.add(name)
+                    stack.append(name)
+        return tuple(sorted(reached))
+
+    def check_imports(self) -> None:
+        for stem, header in self.headers.items():
+            for name, line in header.imports:
+                if name not in self.sources:
+                    self.problem(
+                        f"{stem}.py",
+                        line,
+                        f"imports ._{name.removeprefix('_')}, and there is no {name}.py",
+                        "add the helper, or correct its name",
+                    )
+
+
+def _wrong_name(name: str) -> tuple[str, str]:
+    stem, _, ending = name.rpartition(".")
+    if not name.lower().endswith(".py"):
+        if ending.lower() == "sql":
+            return "is SQL, which is not run", 'put it into a Python migration: db.script("""…""")'
+        return "looks like a migration, and is none", "rename it so that it ends in .py, or move it away"
+    words = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    fits = f"{words}.py"
+    if _MIGRATION.fullmatch(fits):
+        remedy = f"rename it: {fits}"
+    else:
+        remedy = "rename it, number first: 0001_what_it_does.py; a helper begins with _"
+    return "its name is not digits, underscore, lower-case words", remedy

@@ -1,0 +1,55 @@
+"""The text of one file of `versions/`, as it is hashed, stored and run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file's bytes with line endings as LF and without byte-order mark, and their SHA-256 in hex.
+
+    What is hashed is what is stored in the ledger and what is run: the file is read once.
+    """
+
+    name: str  # with .py: 0017_client_tier.py
+    path: Path
+    content: bytes
+    sha256: str
+
+    @property
+    def text(self) -> str:
+        return self.content.decode("utf-8")
+
+
+def read_source(path: Path) -> SourceFile:
+    """Read `path` as a source file.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    content = path.read_bytes()
+    if content.startswith(_BYTE_ORDER_MARK):
+        content = content[len(_BYTE_ORDER_MARK) :]
+    if b"\r" in content:
+        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if not content.isascii():
+        content.decode("utf-8")
+    return SourceFile(path.name, path, content, hashlib.sha256(content).hexdigest())
+
+
+def bundle_checksum(main: SourceFile, helpers: list[SourceFile]) -> str:
+    """Return the checksum of a migration and of the helpers that it imports, however far.
+
+    Without helpers it is the file's own SHA-256, so that `sha256sum` shows it. With helpers it is the
+    SHA-256 of a list of them all, a line each: hash, two spaces, name, as `sha256sum` prints it.
+    """
+    if not helpers:
+        return main.sha256
+    lines = [f"{source.sha256}  {source.name}\n" for source in [main, *sorted(helpers, key=lambda h: h.name)]]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
