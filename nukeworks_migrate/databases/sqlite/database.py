@@ -1,0 +1,110 @@
+"""The SQLite database as a whole: what `Database` asks for, put together from this folder's parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import DatabaseRefused
+from ..base import Capabilities, CopyResult, Database, Deadline, Holder, Reader, Restore, StopRequested
+from .connection import open_reader
+from .files import path_of
+
+if TYPE_CHECKING:
+    from .writer import SqliteWriter
+
+
+class SqliteDatabase(Database):
+    """One SQLite file. Links are followed once, so that every runner locks the same lock file."""
+
+    engine = "sqlite"
+    capabilities = Capabilities(transactional_ddl=True, alters_columns_in_place=False, session_lock=False)
+    snapshot_ending = ".sqlite"
+
+    def __init__(self, url: str, *, base: Path | None = None) -> None:
+        """Name the file that `url` means, relative to `base` (default: the current folder)."""
+        written = path_of(url)
+        self.path = Path(os.path.realpath((base or Path.cwd()) / written))
+        self.label = str(written)
+
+    @property
+    def identity(self) -> str:
+        return f"sqlite:{self.path}"
+
+    def exists(self) -> bool:
+        return self.path.is_file()
+
+    def size_bytes(self) -> int:
+        total = 0
+        for name in (str(self.path), f"{self.path}-wal"):
+            try:
+                total += os.path.getsize(name)
+            except OSError:
+                pass
+        return total
+
+    def reader(self) -> AbstractContextManager[Reader]:
+        self._refuse_folder()
+        return open_reader(self.path, self.label)
+
+    @contextmanager
+    def writer(self, stop_requested: StopRequested) -> Iterator[SqliteWriter]:
+        from .writer import SqliteWriter
+
+        self._refuse_folder()
+        writer = SqliteWriter(self.path, self.label, stop_requested)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def recover(self) -> None:
+        with self.writer(lambda: False) as writer:
+            writer.begin(Deadline(2.0))  # the first lock of a writer plays the journal back
+            writer.rollback()
+
+    def migration_lock(
+        self, holder: Holder, deadline: Deadline, on_wait: Callable[[Holder | None], None]
+    ) -> AbstractContextManager[None]:
+        from .lock import hold_lock
+
+        self._refuse_folder()
+        return hold_lock(self.path, self.label, holder, deadline, on_wait)
+
+    def statements(self, sql: str) -> list[str]:
+        from .statements import split_statements
+
+        return split_statements(sql)
+
+    def copy_to(self, path: Path, deadline: Deadline, on_progress: Callable[[int, int], None]) -> CopyResult:
+        from .copies import copy_database
+
+        with open_reader(self.path, self.label) as reader:
+            return copy_database(reader.raw, path, deadline, on_progress)
+
+    def check_copy(self, path: Path, *, thorough: bool) -> str:
+        from .copies import check_copy
+
+        return check_copy(path, thorough=thorough)
+
+    def restore(self, snapshot: Path, restore: Restore) -> str:
+        from .copies import restore_database
+
+        self._refuse_folder()
+        return restore_database(self.path, self.label, snapshot, restore)
+
+    def _refuse_folder(self) -> None:
+        """Say in words what SQLite calls "unable to open database file"."""
+        if self.path.is_dir():
+            raise DatabaseRefused(
+                f"{self.label} is a folder", where=str(self.path), next_step="name the file in it: --database"
+            )
+        if not self.path.parent.is_dir():
+            raise DatabaseRefused(
+                f"the folder of {self.label} does not exist",
+                where=str(self.path.parent),
+                next_step="make the folder, or correct the path: --database",
+            )

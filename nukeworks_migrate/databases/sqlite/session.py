@@ -1,0 +1,372 @@
+"""What a migration holds in its hands: a session for one step, and a DB-API connection that is guarded."""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from ...errors import StatementRefused
+from ..base import (
+    Deadline,
+    KeyPath,
+    Parameters,
+    Row,
+    StepSession,
+    StopRequested,
+    StopSignal,
+    TransactionLost,
+)
+from .connection import SqliteReader, fetch_rows, quote, retry_while_busy
+from .guard import Guard, Refusal, refused_transaction
+
+T = TypeVar("T")
+
+_INSTRUCTIONS_PER_LOOK = 20_000  # of SQLite's virtual machine, between two looks for a signal: about 0.5 ms
+
+
+class SqliteSession(StepSession):
+    """The session of one step on SQLite.
+
+    Before each statement it looks whether the transaction is still there: INSERT OR ROLLBACK and
+    RAISE(ROLLBACK) end it without a statement that the authorizer sees, and the next statement would commit by itself.
+    """
+
+    def __init__(
+        self,
+        raw: sqlite3.Connection,
+        guard: Guard,
+        *,
+        stop_requested: StopRequested,
+        before_first: Callable[[], None] | None,
+    ) -> None:
+        self.raw = raw
+        self.guard = guard
+        self.in_transaction = guard.in_transaction
+        self._stop_requested = stop_requested
+        self._before_first = before_first
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+        self._refusal: StatementRefused | None = None
+        self._own_transaction = False
+        self._proxy: GuardedConnection | None = None
+
+    @contextmanager
+    def user_code(self) -> Iterator[None]:
+        # Set anew for each step: that makes SQLite compile its cached statements again, and ask again.
+        self.raw.set_authorizer(self.guard.authorize)
+        self.raw.set_progress_handler(self._stop_requested, _INSTRUCTIONS_PER_LOOK)
+        try:
+            yield
+            self.finish()
+        finally:
+            self.raw.set_progress_handler(None, 0)
+            self.raw.set_authorizer(None)
+
+    @property
+    def commits_each_statement(self) -> bool:
+        return not self.in_transaction and not self._own_transaction
+
+    def execute(self, sql: str, params: Parameters = ()) -> int:
+        cursor = self.run(sql, lambda: self.raw.execute(sql, params))
+        changed = cursor.rowcount
+        cursor.close()
+        return max(changed, 0)
+
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
+        cursor = self.run(sql, lambda: self.raw.executemany(sql, rows))
+        changed = cursor.rowcount
+        cursor.close()
+        return max(changed, 0)
+
+    def query(self, sql: str, params: Parameters = ()) -> list[Row]:
+        return self.run(sql, lambda: fetch_rows(self.raw.execute(sql, params)))
+
+    @property
+    def connection(self) -> GuardedConnection:
+        if self._proxy is None:
+            self._proxy = GuardedConnection(self)
+        return self._proxy
+
+    def run(self, sql: str, action: Callable[[], T]) -> T:
+        """Do `action`, which runs `sql`, between the looks that the guard needs."""
+        self.look_before()
+        if not isinstance(sql, str):
+            raise TypeError(f"a statement is a string, not {type(sql).__name__}")
+        if self._before_first is not None:
+            hook, self._before_first = self._before_first, None
+            with self._guard_down():
+                hook()
+        self.last_statement = sql
+        self.statements += 1
+        self.guard.about_to_run(sql)
+        try:
+            result = action()
+        except BaseException as cause:
+            self._explain(sql, cause)
+            raise
+        self.guard.has_run(sql)
+        return result
+
+    def look_before(self) -> None:
+        """Raise what stands against another statement: a stop, a refusal, a lost transaction."""
+        if self._stop_requested():
+            raise StopSignal
+        if self._refusal is not None:
+            raise self._refusal
+        if self.in_transaction and not self.raw.in_transaction:
+            raise TransactionLost("the transaction has ended before the step did")
+
+    def _explain(self, sql: str, cause: BaseException) -> None:
+        """Raise something better than `cause` where the session knows better."""
+        self.failure = cause
+        if isinstance(cause, sqlite3.Error):
+            cause.statement = sql  # type: ignore[attr-defined]  # for the message about the step
+        if self._stop_requested():
+            raise StopSignal from cause
+        if self.guard.refused is not None:
+            self.refuse(self.guard.refused, cause)
+        if self.in_transaction and not self.raw.in_transaction:
+            raise TransactionLost(str(cause)) from cause
+
+    def refuse(self, refusal: Refusal, cause: BaseException | None = None) -> None:
+        """Turn a statement down; the step fails with it, also when the migration swallows it."""
+        self._refusal = StatementRefused(refusal.what, next_step=refusal.instead)
+        self.failure = self._refusal
+        raise self._refusal from cause
+
+    def track(self, cursor: sqlite3.Cursor) -> sqlite3.Cursor:
+        self._cursors.add(cursor)
+        return cursor
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        if self.in_transaction or self._own_transaction:
+            self.refuse(refused_transaction("db.transaction()", in_transaction=self.in_transaction))
+        self._own_transaction = True
+        self.run("BEGIN IMMEDIATE", lambda: None)
+        with self._guard_down():
+            retry_while_busy(lambda: self.raw.execute("BEGIN IMMEDIATE"), Deadline(30.0, self._stop_requested))
+        try:
+            yield
+            self.look_before()
+            if not self.raw.in_transaction:
+                raise TransactionLost("the transaction has ended before the step did")
+            with self._guard_down():
+                retry_while_busy(lambda: self.raw.execute("COMMIT"), Deadline(30.0, self._stop_requested))
+        except BaseException:
+            if self.raw.in_transaction:
+                with self._guard_down():
+                    self.raw.execute("ROLLBACK")
+            raise
+        finally:
+            self._own_transaction = False
+
+    @contextmanager
+    def _guard_down(self) -> Iterator[None]:
+        self.raw.set_authorizer(None)
+        try:
+            yield
+        finally:
+            self.raw.set_authorizer(self.guard.authorize)
+
+    def key_path(self, table: str, key: Sequence[str] | None) -> KeyPath:
+        if key is not None:
+            self._refuse_loose_key(table, tuple(key))
+            return KeyPath(tuple(key))
+        columns = SqliteReader(self.raw).columns(table)
+        if not columns:
+            raise ValueError(f"there is no table {table!r}")
+        primary = tuple(c.name for c in sorted(columns, key=lambda c: c.primary_key) if c.primary_key)
+        if not primary:
+            return KeyPath(("rowid",))
+        # SQLite lets NULL into a primary key that is neither INTEGER nor WITHOUT ROWID; a page would
+        # end before such a row and never come to it.
+        nulls = " OR ".join(f"{quote(name)} IS NULL" for name in primary)
+        if self.query(f"SELECT 1 FROM {quote(table)} WHERE {nulls} LIMIT 1"):
+            return KeyPath(("rowid",))
+        return KeyPath(primary)
+
+    def _refuse_loose_key(self, table: str, key: tuple[str, ...]) -> None:
+        if key == ("rowid",):
+            return
+        names = ", ".join(map(quote, key))
+        nulls = " OR ".join(f"{quote(name)} IS NULL" for name in key)
+        loose = self.query(
+            f"SELECT 1 FROM {quote(table)} WHERE {nulls} UNION ALL"
+            f" SELECT * FROM (SELECT 1 FROM {quote(table)} GROUP BY {names} HAVING count(*) > 1 LIMIT 1) LIMIT 1"
+        )
+        if loose:
+            raise ValueError(f"{', '.join(key)} does not tell the rows of {table} apart: it holds NULL or duplicates")
+
+    def finish(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        if self._own_transaction:
+            raise RuntimeError("db.transaction() was entered and never left")
+        self.look_before()
+
+
+class GuardedConnection:
+    """A DB-API connection over the run's own, without what would end or escape the run's transaction."""
+
+    def __init__(self, session: SqliteSession) -> None:
+        self._session = session
+        self.row_factory: Any = None
+
+    def cursor(self, factory: Any = None) -> GuardedCursor:
+        if factory is not None:
+            self._refuse("a cursor class of its own goes past the guard", "use the cursor that is given")
+        return GuardedCursor(self)
+
+    def execute(self, sql: str, parameters: Parameters = (), /) -> GuardedCursor:
+        return self.cursor().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> GuardedCursor:
+        return self.cursor().executemany(sql, parameters)
+
+    def create_function(self, name: str, narg: int, func: Any, *, deterministic: bool = False) -> None:
+        self._session.raw.create_function(name, narg, func, deterministic=deterministic)
+
+    def create_aggregate(self, name: str, n_arg: int, aggregate_class: Any) -> None:
+        self._session.raw.create_aggregate(name, n_arg, aggregate_class)
+
+    def create_collation(self, name: str, callable: Any) -> None:
+        self._session.raw.create_collation(name, callable)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._session.raw.in_transaction
+
+    @property
+    def total_changes(self) -> int:
+        return self._session.raw.total_changes
+
+    @property
+    def isolation_level(self) -> None:
+        return None
+
+    @isolation_level.setter
+    def isolation_level(self, value: object) -> None:
+        self._refuse("isolation_level decides who commits, and that is the run", "leave it as it is")
+
+    @property
+    def autocommit(self) -> bool:
+        return not self._session.in_transaction
+
+    @autocommit.setter
+    def autocommit(self, value: object) -> None:
+        self._refuse("autocommit decides who commits, and that is the run", "leave it as it is")
+
+    def commit(self) -> None:
+        self._refuse_transaction("commit()")
+
+    def rollback(self) -> None:
+        self._refuse_transaction("rollback()")
+
+    def __enter__(self) -> GuardedConnection:
+        self._refuse_transaction("with connection:, whose end commits,")
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def executescript(self, sql_script: str, /) -> None:
+        self._refuse("executescript() commits before it begins", "write: db.script(…)")
+
+    def close(self) -> None:
+        self._refuse("close() would end the run's transaction", "leave it open: the run closes it")
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(sqlite3.Connection, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        # Refused when it is called, not when it is asked for: libraries look with hasattr().
+        def not_given(*_: object, **__: object) -> None:
+            self._refuse(f"connection.{name}() is not given to migrations", "use what db itself offers")
+
+        return not_given
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in ("_session", "row_factory", "isolation_level", "autocommit"):
+            self._refuse(f"connection.{name} cannot be set by migrations", "convert the values in Python")
+        super().__setattr__(name, value)
+
+    def _refuse(self, what: str, instead: str) -> None:
+        self._session.refuse(Refusal(what, instead))
+
+    def _refuse_transaction(self, word: str) -> None:
+        self._session.refuse(refused_transaction(word, in_transaction=self._session.in_transaction))
+
+
+class GuardedCursor:
+    """A DB-API cursor whose every step goes through the session; it ends with the step."""
+
+    arraysize = 1
+
+    def __init__(self, connection: GuardedConnection) -> None:
+        self._connection = connection
+        self._session = connection._session
+        self._raw = self._session.track(self._session.raw.cursor())
+        self._raw.row_factory = connection.row_factory
+
+    @property
+    def connection(self) -> GuardedConnection:
+        return self._connection
+
+    @property
+    def description(self) -> Any:
+        return self._raw.description
+
+    @property
+    def rowcount(self) -> int:
+        return self._raw.rowcount
+
+    @property
+    def lastrowid(self) -> int | None:
+        return self._raw.lastrowid
+
+    def execute(self, sql: str, parameters: Parameters = (), /) -> GuardedCursor:
+        self._session.run(sql, lambda: self._raw.execute(sql, parameters))
+        return self
+
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> GuardedCursor:
+        self._session.run(sql, lambda: self._raw.executemany(sql, parameters))
+        return self
+
+    def executescript(self, sql_script: str, /) -> None:
+        self._connection.executescript(sql_script)
+
+    def fetchone(self) -> Any:
+        return self._fetch(self._raw.fetchone)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        return self._fetch(lambda: self._raw.fetchmany(self.arraysize if size is None else size))
+
+    def fetchall(self) -> list[Any]:
+        return self._fetch(self._raw.fetchall)
+
+    def __iter__(self) -> GuardedCursor:
+        return self
+
+    def __next__(self) -> Any:
+        row = self.fetchone()
+        if row is None:
+            raise StopIteration
+        return row
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def setinputsizes(self, sizes: object, /) -> None: ...
+
+    def setoutputsize(self, size: object, column: object = None, /) -> None: ...
+
+    def _fetch(self, action: Callable[[], T]) -> T:
+        """A fetch runs the statement on, and it can fail as the statement can."""
+        self._session.look_before()
+        try:
+            return action()
+        except BaseException as cause:
+            self._session._explain(self._session.last_statement, cause)
+            raise
