@@ -1,0 +1,1 @@
+"""One module for each thing that a user can ask for."""

@@ -1,0 +1,44 @@
+"""`migrate down`: take back what is applied."""
+
+from __future__ import annotations
+
+from ..model.events import OnEvent, ignore
+from ..model.plan import CommitMode, Plan
+from ..model.planner import plan_down
+from ..model.report import RunReport
+from ..model.standing import Standing
+from ..project import Project
+from .running import Confirm, agree, run
+
+
+def down(
+    project: Project,
+    *,
+    to: str | int | None = None,
+    only: str | None = None,
+    steps: int | None = None,
+    commit: CommitMode | str = CommitMode.RUN,
+    confirm: Confirm = agree,
+    on_event: OnEvent = ignore,
+) -> RunReport:
+    """Take back what is applied outside of the state at `to`, and report what happened.
+
+    `to="base"` takes back everything. One of `to`, `only` and `steps` has to be given.
+
+    Raises:
+        NoWayBack: one of the steps has no downgrade; nothing was run.
+        UsageError: not told how far.
+        And what `up` raises.
+    """
+
+    def planning(standing: Standing) -> Plan:
+        return plan_down(
+            standing.graph,
+            standing.history,
+            to=None if to is None else str(to),
+            only=only,
+            steps=steps,
+            commit=CommitMode(commit),
+        )
+
+    return run(project, "down", planning, confirm=confirm, on_event=on_event)

@@ -1,0 +1,85 @@
+"""`migrate history`: what happened, from the append-only log; of one migration also what ran."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..databases.ledger import LogRow, StoredFile, read_history, read_log, read_source
+from ..errors import UnknownTarget
+from ..model.history import Entry
+from ..model.standing import Drift
+from ..model.targets import resolve_migration
+from ..project import Project
+from .standing import load_project_folder, standing_in
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReport:
+    """The log, oldest first; rows of the old system, which has no log, stand in `entries` alone."""
+
+    database: str
+    entries: tuple[Entry, ...]  # what is applied now
+    log: tuple[LogRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationHistory:
+    """One migration: its events, the text that ran, and how the file differs from it."""
+
+    database: str
+    version: int
+    name: str
+    entry: Entry | None  # None: not applied now
+    log: tuple[LogRow, ...]
+    source: tuple[StoredFile, ...]
+    drift: Drift | None
+
+
+def history(project: Project) -> HistoryReport:
+    """Return the log of `project`'s database; empty where there is no database or ledger yet."""
+    database = project.open_database()
+    if not database.exists():
+        return HistoryReport(database.label, (), ())
+    with database.reader() as reader:
+        return HistoryReport(database.label, read_history(reader).entries, tuple(read_log(reader)))
+
+
+def migration_history(project: Project, name: str) -> MigrationHistory:
+    """Return what happened to one migration, named as for --only; one without a file by its number or old name.
+
+    Raises:
+        UnknownTarget: neither files nor ledger know it.
+    """
+    folder = load_project_folder(project)
+    database = project.open_database()
+    if not database.exists():
+        version = resolve_migration(folder.graph, name)
+        return MigrationHistory(database.label, version, folder.graph[version].name, None, (), (), None)
+    with database.reader() as reader:
+        standing = standing_in(folder, reader)
+        log = read_log(reader)
+        version = _version(name, standing.history.entries, log, folder.graph)
+        entry = standing.history.by_version.get(version)
+        events = tuple(row for row in log if row.version == version)
+        checksum = entry.checksum if entry is not None else next((r.checksum for r in reversed(events)), "")
+        return MigrationHistory(
+            database.label,
+            version,
+            folder.graph[version].name if version in folder.graph else (entry.name or "" if entry else ""),
+            entry,
+            events,
+            tuple(read_source(reader, checksum or "")),
+            next((drift for drift in standing.drifts if drift.version == version), None),
+        )
+
+
+def _version(name: str, entries: tuple[Entry, ...], log: list[LogRow], graph) -> int:  # type: ignore[no-untyped-def]
+    try:
+        return resolve_migration(graph, name)
+    except UnknownTarget:
+        known = {entry.name: entry.version for entry in entries if entry.name}
+        known.update({str(entry.version): entry.version for entry in entries})
+        known.update({row.name: row.version for row in log if row.name and row.version is not None})
+        if name in known:
+            return known[name]
+        raise

@@ -1,0 +1,68 @@
+"""`migrate plan`: what would happen, from the files and the ledger alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model.plan import CommitMode, Direction
+from ..model.planner import plan_down, plan_up
+from ..project import Project
+from .preview import Preview, preview_plan
+from .standing import load_project_folder, read_standing
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """A plan with what its files tell, and the database that it is for."""
+
+    preview: Preview
+    database: str
+    engine: str
+    database_exists: bool
+    takes_snapshot: bool
+
+
+def plan(
+    project: Project,
+    *,
+    direction: Direction = Direction.UP,
+    to: str | int | None = None,
+    only: str | None = None,
+    steps: int | None = None,
+    commit: CommitMode | str = CommitMode.RUN,
+) -> PlanReport:
+    """Return what `up` (or `down`) with these words would do; nothing is run, and not a byte is written.
+
+    Raises:
+        FilesRefused, Refused, Interrupted: what up and down would refuse for.
+        UnknownTarget, UsageError: the words mean nothing.
+    """
+    folder = load_project_folder(project)
+    database = project.open_database()
+    standing = read_standing(folder, database)
+    standing.refuse_unsound()
+    target = None if to is None else str(to)
+    if direction is Direction.UP:
+        planned = plan_up(
+            standing.graph,
+            standing.history,
+            to=target,
+            only=only,
+            steps=steps,
+            commit=CommitMode(commit),
+            refuse_out_of_order=project.out_of_order == "refuse",
+        )
+    else:
+        planned = plan_down(
+            standing.graph, standing.history, to=target, only=only, steps=steps, commit=CommitMode(commit)
+        )
+    preview = preview_plan(planned, folder, database)
+    destructive = direction is Direction.DOWN or bool(preview.findings)
+    policy = project.snapshot or "always"
+    return PlanReport(
+        preview,
+        database.label,
+        database.engine,
+        database.exists(),
+        takes_snapshot=database.size_bytes() > 0 and (policy == "always" or (policy == "destructive" and destructive)),
+    )

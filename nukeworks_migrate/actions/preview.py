@@ -1,0 +1,91 @@
+"""What a plan's steps will do, as far as their files tell: SQL that stands in them, and findings."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..databases.base import Database
+from ..files.folder import Folder
+from ..files.literals import sql_in_function
+from ..model.findings import Finding, statement_findings
+from ..model.plan import Direction, Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class StepPreview:
+    """One step as its file shows it; nothing has run."""
+
+    step: Step
+    statements: tuple[str, ...]  # SQL that stands in the file as literals
+    dynamic: int  # statements that are built while it runs
+    transforms: tuple[str, ...]  # tables that Python functions compute columns of
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A plan with what its files tell about it."""
+
+    plan: Plan
+    steps: tuple[StepPreview, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for step in self.steps for finding in step.findings)
+
+
+# Words of which a statement has at least one before it can be a finding.
+_SUSPECT = re.compile(
+    rb"drop|delete|update|replace|truncate|begin|commit|rollback|\bend\b|schema_version", re.IGNORECASE
+)
+_DOWNGRADE = re.compile(rb"^def downgrade\(.*\n(?:(?:[ \t)#].*)?\n)*", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A plan that is about to be run, for whoever confirms it; its files are looked at when they are asked about."""
+
+    plan: Plan
+    folder: Folder
+    database: Database
+
+    @cached_property
+    def preview(self) -> Preview:
+        return preview_plan(self.plan, self.folder, self.database)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What deserves a second thought; files that cannot hold any of it are not even parsed."""
+        return tuple(
+            finding
+            for step in self.plan.steps
+            if _may_hold_findings(step, self.folder.sources[step.name].content)
+            for finding in _preview_step(step, self.folder, self.database).findings
+        )
+
+
+def _may_hold_findings(step: Step, content: bytes) -> bool:
+    if step.direction is Direction.UP and content.count(b"downgrade") == 1:
+        content = _DOWNGRADE.sub(b"", content)
+    return _SUSPECT.search(content) is not None
+
+
+def preview_plan(plan: Plan, folder: Folder, database: Database) -> Preview:
+    """Look at each step's file for SQL and for what deserves a second thought."""
+    return Preview(plan, tuple(_preview_step(step, folder, database) for step in plan.steps))
+
+
+def _preview_step(step: Step, folder: Folder, database: Database) -> StepPreview:
+    function = "upgrade" if step.direction is Direction.UP else "downgrade"
+    found = sql_in_function(ast.parse(folder.sources[step.name].content), function)
+    statements: list[str] = []
+    findings: list[Finding] = []
+    for literal in found.literals:
+        for statement in database.statements(literal.sql):
+            statements.append(statement)
+            where = f"{step.migration.path}:{literal.line}"
+            findings.extend(finding.at(where) for finding in statement_findings(statement))
+    return StepPreview(step, tuple(statements), found.dynamic, found.transforms, tuple(findings))

@@ -1,0 +1,404 @@
+"""A run, from the first look to the last commit: what up, down and resume have in common."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..databases.base import CopyResult, Database, Deadline, Holder, Writer
+from ..databases.ledger import Actor, Ledger
+from ..errors import (
+    HotJournal,
+    MigrateError,
+    MissingResource,
+    ModuleNotLoaded,
+    PartWay,
+    PlanMoved,
+    SnapshotRefused,
+    Stopped,
+)
+from ..files.folder import Folder
+from ..model.events import OnEvent, RunStarted, SnapshotProgress, SnapshotTaken, Waiting
+from ..model.plan import Direction, Plan
+from ..model.report import RunReport
+from ..model.standing import Standing
+from ..project import Project
+from ..runtime import clock
+from ..runtime.application_backups import forget_backups, record_backup
+from ..runtime.executor import Executor, RunMaterial
+from ..runtime.signals import StopFlag
+from ..runtime.snapshots import Retention, Snapshot, SnapshotStore, copying, utc_now
+from ..version import __version__
+from .preview import Proposal
+from .standing import load_project_folder, read_standing, standing_in, stored_files
+
+Planning = Callable[[Standing], Plan]
+Confirm = Callable[[Proposal], None]  # raises NotConfirmed to turn the run down
+
+_MOST_ATTEMPTS = 3  # at a run whose ledger moves between two looks at it
+
+
+def agree(proposal: Proposal) -> None:
+    """The confirmation of those who have decided before they called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call that changes something: who does it, to which database."""
+
+    project: Project
+    database: Database
+    actor: Actor
+    command: str
+    stop: StopFlag
+    on_event: OnEvent
+
+    @classmethod
+    def begin(cls, project: Project, command: str, on_event: OnEvent) -> Call:
+        """Name the call; nothing is opened, and no file is read."""
+        return cls(**_beginning(project, command, on_event))
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        return open_store(self.project, self.database)
+
+    def deadline(self) -> Deadline:
+        return Deadline(self.project.lock_timeout_s, self.stop.requested)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the migration lock; everything that changes the ledger does."""
+        holder = Holder(self.actor.who, self.actor.host, os.getpid(), clock.now(), self.command, self.actor.run_id)
+        return self.database.migration_lock(
+            holder, self.deadline(), lambda other: self.on_event(Waiting(str(other) if other else ""))
+        )
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear signals; one that ended a wait is what happened, and not the lock that was waited for."""
+        with self.stop.listening():
+            try:
+                yield
+            except MigrateError as error:
+                if self.stop.requested() and not isinstance(error, (Stopped, PartWay)):
+                    raise Stopped(
+                        self.stop.signal_number,
+                        "stopped before anything ran",
+                        unchanged="nothing was run; database and ledger are as they were",
+                    ) from error
+                raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Call):
+    """A call that needs the migrations too."""
+
+    folder: Folder
+    resuming: bool = False
+
+    @classmethod
+    def begin(cls, project: Project, command: str, on_event: OnEvent, *, resuming: bool = False) -> Run:
+        """Read the files, and name the run; no database is opened."""
+        folder = load_project_folder(project)
+        return cls(folder=folder, resuming=resuming, **_beginning(project, command, on_event))
+
+    def standing(self) -> Standing:
+        """Read where the database stands; an interrupted write is recovered first, under the migration lock."""
+        try:
+            return read_standing(self.folder, self.database)
+        except HotJournal:
+            with self.lock():
+                self.database.recover()
+            return read_standing(self.folder, self.database)
+
+
+def _beginning(project: Project, command: str, on_event: OnEvent) -> dict[str, Any]:
+    return {
+        "project": project,
+        "database": project.open_database(),
+        "actor": Actor(clock.new_run_id(clock.now()), clock.who(), clock.host(), __version__),
+        "command": command,
+        "stop": StopFlag(),
+        "on_event": on_event,
+    }
+
+
+def open_store(project: Project, database: Database) -> SnapshotStore:
+    return SnapshotStore(project.snapshots_path, str(project.snapshots), database, __version__)
+
+
+def run(
+    project: Project,
+    command: str,
+    planning: Planning,
+    *,
+    confirm: Confirm = agree,
+    on_event: OnEvent,
+    resuming: bool = False,
+) -> RunReport:
+    """Plan, ask, lock, plan again, snapshot, run, commit: and report what happened.
+
+    With nothing to do no lock is taken and not a byte is written. An interrupted migration stands in the way of
+    every run but the one that resumes it.
+    """
+    current = Run.begin(project, command, on_event, resuming=resuming)
+    with current.listening():
+        return _run(current, planning, confirm)
+
+
+def _run(current: Run, planning: Planning, confirm: Confirm) -> RunReport:
+    standing = current.standing()
+    standing.refuse_unsound(but_unfinished=current.resuming)
+    plan = planning(standing)
+    version = standing.history.version
+    if not plan.steps:
+        return RunReport(plan, version_before=version, version_after=version)
+    _refuse_missing_resources(plan, current.project)
+    proposal = Proposal(plan, current.folder, current.database)
+    confirm(proposal)
+    with current.lock():
+        for _attempt in range(_MOST_ATTEMPTS):
+            report = _run_locked(current, planning, agreed=proposal)
+            if report is not None:
+                return report
+    raise PlanMoved(
+        "somebody else keeps changing the ledger",
+        cause="a program that does not take the migration lock writes to it",
+        next_step="see where it stands: migrate status",
+    )
+
+
+def _run_locked(current: Run, planning: Planning, *, agreed: Proposal) -> RunReport | None:
+    """Run under the migration lock; None where the ledger moved under our eyes, and all begins again."""
+    from ..files.loader import loaded_modules
+
+    standing = read_standing(current.folder, current.database)
+    standing.refuse_unsound(but_unfinished=current.resuming)
+    plan = planning(standing)
+    before = standing.history.version
+    if not plan.steps:
+        return RunReport(plan, version_before=before, version_after=before)
+    _refuse_grown(plan, agreed.plan)
+    created = not current.database.exists()
+    started = time.perf_counter()
+    try:
+        with current.stop.user_code():
+            loading = loaded_modules(current.folder, [step.migration for step in plan.steps])
+            modules = loading.__enter__()
+    except ModuleNotLoaded:
+        if current.stop.requested():
+            raise Stopped(
+                current.stop.signal_number,
+                "stopped while the files were loaded",
+                unchanged="nothing was run; database and ledger are as they were",
+            ) from None
+        raise
+    try:
+        with current.database.writer(current.stop.requested) as writer:
+            writer.begin(current.deadline())
+            inside = standing_in(current.folder, writer)
+            if inside.history != standing.history and created is False:
+                writer.rollback()
+                return None
+            report = _execute(current, plan, standing, writer, modules, agreed)
+    finally:
+        loading.__exit__(None, None, None)
+    after = _version_after(standing, plan)
+    report = replace(
+        report,
+        version_before=before,
+        version_after=after,
+        duration_ms=round((time.perf_counter() - started) * 1000),
+        created_database=created,
+    )
+    return _with_retention(current, report)
+
+
+def _execute(
+    current: Run,
+    plan: Plan,
+    standing: Standing,
+    writer: Writer,
+    modules: dict[str, ModuleType],
+    agreed: Proposal,
+) -> RunReport:
+    """Snapshot and run, in a writer that has begun its transaction."""
+    current.on_event(RunStarted(plan, current.actor.run_id))
+    snapshot = _take_snapshot(current, plan, standing, writer, agreed)
+    store = current.snapshots
+    ledger = prepared_ledger(current, writer, standing)
+    writer.remember_violations(store.path(snapshot) if snapshot else None)
+
+    def before_commit() -> None:
+        if snapshot is not None:
+            record_backup(
+                writer,
+                store.shown_path(snapshot),
+                snapshot.size_bytes,
+                f"before migrate {plan.direction.value} from version {snapshot.version_before}",
+            )
+
+    up = plan.direction is Direction.UP
+    executor = Executor(
+        plan,
+        current.database,
+        writer,
+        ledger,
+        RunMaterial(
+            modules=modules,
+            files={step.name: stored_files(current.folder, step.name) if up else () for step in plan.steps},
+            paths={step.name: str(current.folder.sources[step.name].path) for step in plan.steps},
+            resources=current.project.resources,
+            snapshot_id=snapshot.id if snapshot else "",
+        ),
+        current.stop,
+        lock_timeout_s=current.project.lock_timeout_s,
+        on_event=current.on_event,
+        before_commit=before_commit,
+    )
+    steps = executor.run()
+    return RunReport(
+        plan,
+        run_id=current.actor.run_id,
+        steps=steps,
+        snapshot_id=snapshot.id if snapshot else "",
+        snapshot_path=store.shown_path(snapshot) if snapshot else "",
+        snapshot_bytes=snapshot.size_bytes if snapshot else 0,
+    )
+
+
+def prepared_ledger(current: Run, writer: Writer, standing: Standing) -> Ledger:
+    """Make the ledger ready to be written; rows of the old system get the names of today's files."""
+    ledger = Ledger(writer, current.actor, standing.history)
+    ledger.prepare()
+    for entry in standing.history.entries:
+        if (entry.name is None or entry.checksum is None) and entry.version in current.folder.graph:
+            migration = current.folder.graph[entry.version]
+            ledger.adopt(migration, stored_files(current.folder, migration.name), now=clock.now())
+    return ledger
+
+
+def change_ledger(current: Run, change: Callable[[Ledger, Standing], None]) -> None:
+    """Change the ledger alone, in one transaction under the migration lock; no migration runs."""
+    with current.lock(), current.database.writer(current.stop.requested) as writer:
+        writer.begin(current.deadline())
+        try:
+            standing = standing_in(current.folder, writer)
+            change(prepared_ledger(current, writer, standing), standing)
+            writer.commit(current.deadline())
+        except BaseException:
+            with suppress(Exception):
+                writer.rollback()
+            raise
+
+
+def _take_snapshot(current: Run, plan: Plan, standing: Standing, writer: Writer, agreed: Proposal) -> Snapshot | None:
+    """Take the run's snapshot by a connection of its own, under the run's write lock."""
+    if not writer.tables():
+        return None
+    project = current.project
+    policy = project.snapshot or "always"
+    if policy == "never":
+        return None
+    if policy == "destructive" and plan.direction is Direction.UP and not agreed.findings:
+        return None
+    size = current.database.size_bytes()
+    if project.snapshot is None and project.snapshot_max_bytes is not None and size > project.snapshot_max_bytes:
+        raise SnapshotRefused(
+            f"the database has {size:,} bytes, more than snapshot_max_bytes ({project.snapshot_max_bytes:,})",
+            cause="a snapshot of that size is taken, or left out, only when it was said in so many words",
+            next_step="choose: --snapshot always, --snapshot destructive or --snapshot never",
+        )
+
+    def progress(done: int, total: int) -> None:
+        if current.stop.requested():
+            raise Stopped(
+                current.stop.signal_number,
+                "stopped while the snapshot was taken",
+                unchanged="nothing was run; database and ledger are as they were",
+            )
+        current.on_event(SnapshotProgress(done, total))
+
+    def copy(path: Path) -> CopyResult:
+        return copying(current.database, current.deadline(), progress)(path)
+
+    snapshot = current.snapshots.take(
+        copy,
+        now=clock.now(),
+        reason=plan.direction.value,
+        run_id=current.actor.run_id,
+        versions=standing.history.applied,
+        version_after=_version_after(standing, plan),
+    )
+    current.on_event(SnapshotTaken(snapshot.id, current.snapshots.shown_path(snapshot), snapshot.size_bytes))
+    return snapshot
+
+
+def _with_retention(current: Run, report: RunReport) -> RunReport:
+    """Let go of old snapshots; what goes wrong here is told, and is no failure of the run."""
+    project = current.project
+    retention = Retention(project.snapshot_keep, project.snapshot_keep_days, project.snapshot_keep_bytes)
+    try:
+        gone = prune_store(current.snapshots, current.database, retention)
+    except (MigrateError, OSError) as error:
+        return replace(report, remarks=(f"old snapshots were left where they are: {error}",))
+    return replace(report, pruned=tuple(snapshot.id for snapshot in gone))
+
+
+def prune_store(
+    store: SnapshotStore, database: Database, retention: Retention, *, also_manual: bool = False
+) -> list[Snapshot]:
+    """Remove what `retention` lets go: the application's rows about them first, then the files."""
+    going = store.to_prune(retention, utc_now(), also_manual=also_manual)
+    if not going:
+        return []
+    if database.exists():
+        with database.writer(lambda: False) as writer:
+            writer.begin(Deadline(2.0))
+            try:
+                forget_backups(writer, [store.shown_path(snapshot) for snapshot in going])
+                writer.commit(Deadline(2.0))
+            except BaseException:
+                with suppress(Exception):
+                    writer.rollback()
+                raise
+    for snapshot in going:
+        store.remove(snapshot)
+    return going
+
+
+def _refuse_missing_resources(plan: Plan, project: Project) -> None:
+    if plan.direction is not Direction.UP and plan.direction is not Direction.DOWN:
+        return
+    for step in plan.steps:
+        for name in step.migration.resources:
+            if name not in project.resources:
+                raise MissingResource(
+                    f"{step.name} needs the resource {name!r}, and nobody handed it in",
+                    where=step.migration.path,
+                    next_step=f"hand it in: Project(…, resources={{{name!r}: …}})",
+                )
+
+
+def _refuse_grown(plan: Plan, agreed: Plan) -> None:
+    """What another runner did meanwhile may be left out; what nobody has seen may not be added."""
+    seen = {(step.name, step.direction) for step in agreed.steps}
+    new = [step.name for step in plan.steps if (step.name, step.direction) not in seen]
+    if new:
+        raise PlanMoved(
+            "the plan has grown since it was shown",
+            cause=f"somebody else changed the ledger; new in the plan: {', '.join(new)}",
+            next_step="look again: migrate plan",
+        )
+
+
+def _version_after(standing: Standing, plan: Plan) -> int:
+    versions = [step.version for step in plan.steps]
+    history = standing.history
+    after = history.with_applied(versions) if plan.direction is Direction.UP else history.without(versions)
+    return after.version

@@ -1,0 +1,48 @@
+"""`migrate up`: apply what is pending."""
+
+from __future__ import annotations
+
+from ..model.events import OnEvent, ignore
+from ..model.plan import CommitMode, Plan
+from ..model.planner import plan_up
+from ..model.report import RunReport
+from ..model.standing import Standing
+from ..project import Project
+from .running import Confirm, agree, run
+
+
+def up(
+    project: Project,
+    *,
+    to: str | int | None = None,
+    only: str | None = None,
+    steps: int | None = None,
+    commit: CommitMode | str = CommitMode.RUN,
+    confirm: Confirm = agree,
+    on_event: OnEvent = ignore,
+) -> RunReport:
+    """Apply what is pending of the state at `to` (default: everything), and report what happened.
+
+    The run happens wholly or not at all; with `commit="each"`, that holds for each step. `confirm` is asked with the
+    plan before anything is locked; `on_event` gets what happens as it happens.
+
+    Raises:
+        FilesRefused, Refused: turned down before anything ran.
+        StepFailed: a migration failed; nothing of the run is left.
+        Busy: somebody else migrates, or writes, and did until the lock timeout.
+        PartWay: a migration without transaction stopped in the middle.
+        Stopped: a signal ended the run; nothing of it is left.
+    """
+
+    def planning(standing: Standing) -> Plan:
+        return plan_up(
+            standing.graph,
+            standing.history,
+            to=None if to is None else str(to),
+            only=only,
+            steps=steps,
+            commit=CommitMode(commit),
+            refuse_out_of_order=project.out_of_order == "refuse",
+        )
+
+    return run(project, "up", planning, confirm=confirm, on_event=on_event)

@@ -1,0 +1,408 @@
+"""The executor runs a plan: the one place where a migration's code meets the database."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NoReturn
+
+from ..databases.base import Database, Deadline, Fate, StepSession, StopSignal, TransactionLost, Writer
+from ..databases.ledger import Ledger, LogEvent, StoredFile
+from ..errors import Interrupted, MigrateError, NotRolledBack, StepFailed, Stopped
+from ..model.events import Committed, OnEvent, StepBroke, StepFinished, StepStarted
+from ..model.plan import Direction, Plan, Step
+from ..model.report import StepReport
+from .clock import now
+from .handle import Handle
+from .signals import StopFlag
+
+_ROLLED_BACK = "the run was rolled back; database and ledger are as they were"
+_SHOWN_LINES, _SHOWN_COLUMNS = 6, 160  # of a statement, in a message
+_SIGNAL_NAMES = {2: "SIGINT (Ctrl-C)", 15: "SIGTERM", 21: "SIGBREAK (Ctrl-Break)"}
+
+
+@dataclass(frozen=True)
+class RunMaterial:
+    """What a run needs besides the plan and the connection."""
+
+    modules: Mapping[str, ModuleType]
+    files: Mapping[str, tuple[StoredFile, ...]]  # by migration: its text and its helpers', for the ledger
+    paths: Mapping[str, str]  # by migration: the file as tracebacks name it
+    resources: Mapping[str, Any]
+    snapshot_id: str = ""
+
+
+class Executor:
+    """Runs the groups of a plan, each wholly or not at all, in a writer that has begun its transaction.
+
+    The caller holds the migration lock, has read the ledger inside the transaction, and has taken the snapshot.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        database: Database,
+        writer: Writer,
+        ledger: Ledger,
+        material: RunMaterial,
+        stop: StopFlag,
+        *,
+        lock_timeout_s: float,
+        on_event: OnEvent,
+        before_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.plan = plan
+        self.database, self.writer, self.ledger = database, writer, ledger
+        self.material = material
+        self.stop = stop
+        self.emit = on_event
+        self.before_commit = before_commit  # in the last transaction of the run
+        self.reports: list[StepReport] = []
+        self.kept: list[str] = []  # steps that are committed
+        self._lock_timeout_s = lock_timeout_s
+        self._step_started = 0.0
+
+    def run(self) -> tuple[StepReport, ...]:
+        """Run every step, commit, and return what each of them did.
+
+        Raises:
+            StepFailed: a step raised or was refused; nothing of its group is left.
+            Interrupted: a migration without transaction stopped part-way.
+            NotRolledBack: the transaction was lost, and what ran has stayed.
+            Stopped: a signal ended the run; nothing of the group is left.
+            Busy: a reader held up the commit; nothing of the group is left.
+        """
+        groups = self.plan.groups()
+        for number, group in enumerate(groups):
+            last = number == len(groups) - 1
+            if group[0].alone:
+                self._run_alone(group[0], last=last)
+            else:
+                self._run_group(group, last=last)
+            self.kept.extend(step.name for step in group)
+            self.emit(Committed(tuple(step.name for step in group)))
+        return tuple(self.reports)
+
+    def _run_group(self, group: Sequence[Step], *, last: bool) -> None:
+        try:
+            if not self.writer.in_transaction:
+                self._begin()
+            for step in group:
+                with self._failing_as(step):
+                    self._run_step(step)
+            if last:
+                self.before_commit()
+            self._refuse_stop()
+            self.writer.commit(self._deadline())
+        except BaseException as error:
+            self._undo(error)
+            if self.stop.requested() and not isinstance(error, Stopped):
+                raise self._stopped() from error
+            raise
+
+    def _begin(self) -> None:
+        self.writer.begin(self._deadline())
+        self.ledger.refuse_if_moved()
+
+    def _run_step(self, step: Step) -> None:
+        self._refuse_stop()
+        self._announce(step)
+        with self.writer.step(in_transaction=True) as session:
+            handle = self._run_code(step, session)
+            self._finish_step(step, session, handle)
+
+    def _run_alone(self, step: Step, *, last: bool) -> None:
+        """Run a migration without transaction: what it does is committed as it goes.
+
+        A row in the log says that it began, before its first statement; the ledger's row says that it ended.
+        """
+        begun = False
+
+        def begin_in_log() -> None:
+            nonlocal begun
+            self._begin()
+            self.ledger.log(
+                LogEvent.STARTED,
+                step.migration,
+                now=now(),
+                direction=step.direction.value,
+                snapshot=self.material.snapshot_id,
+            )
+            self.writer.commit(self._deadline())
+            begun = True
+
+        try:
+            if self.writer.in_transaction:
+                self.writer.commit(self._deadline())  # the ledger's own tables, where they are new
+            self._refuse_stop()
+            self._announce(step)
+            with self._failing_as(step):
+                with self.writer.step(in_transaction=False, before_first=begin_in_log) as session:
+                    handle = self._run_code(step, session)
+                    self._begin()
+                    self._finish_step(step, session, handle)
+                    if last:
+                        self.before_commit()
+                    self.writer.commit(self._deadline())
+        except BaseException as error:
+            self._undo(error)
+            if begun:
+                self._raise_interrupted(step, error)
+            if self.stop.requested() and not isinstance(error, Stopped):
+                raise self._stopped() from error
+            raise
+
+    def _announce(self, step: Step) -> None:
+        self._step_started = time.perf_counter()
+        self.emit(StepStarted(step, len(self.reports) + 1, len(self.plan.steps)))
+
+    def _run_code(self, step: Step, session: StepSession) -> Handle:
+        handle = Handle(self.database, session, step, self.material.resources, self.emit)
+        module = self.material.modules[step.name]
+        functions = ("check", "upgrade", "verify") if step.direction is Direction.UP else ("downgrade",)
+        with session.user_code(), self.stop.user_code():
+            for name in functions:
+                function = getattr(module, name, None)
+                if function is None and name in ("check", "verify"):
+                    continue
+                if function is None:
+                    raise StepFailed(f"{step.name} has lost its {name}() while it was imported")
+                self._call(name, function, handle)
+        return handle
+
+    @staticmethod
+    def _call(name: str, function: Callable[[Handle], object], handle: Handle) -> None:
+        result = function(handle)
+        if hasattr(result, "__await__") or hasattr(result, "__next__") or hasattr(result, "__anext__"):
+            if hasattr(result, "close"):
+                result.close()  # a coroutine that is dropped would warn besides
+            raise TypeError(f"{name}() returned a {type(result).__name__}: its code has not run")
+        if name in ("check", "verify") and result is not None and not result:
+            raise StepFailed(f"{name}() returned {result!r}")
+
+    def _finish_step(self, step: Step, session: StepSession, handle: Handle) -> None:
+        violations = self.writer.new_violations(session)
+        if violations:
+            count = len(violations)
+            shown = "\n".join(str(violation) for violation in violations[:10])
+            more = f"\nand {count - 10} more" if count > 10 else ""
+            raise StepFailed(
+                f"{count} row{'s' if count != 1 else ''} would refer to nothing",
+                cause=f"foreign keys without their row:\n{shown}{more}",
+                next_step="correct the migration so that these rows keep their parents, or go with them",
+            )
+        duration_ms = self._elapsed_ms()
+        details = "\n".join(handle.messages)
+        if step.direction is Direction.UP:
+            self.ledger.add(
+                step.migration,
+                self.material.files[step.name],
+                now=now(),
+                duration_ms=duration_ms,
+                snapshot=self.material.snapshot_id,
+                detail=details,
+            )
+        else:
+            self.ledger.remove(
+                step.migration,
+                now=now(),
+                duration_ms=duration_ms,
+                snapshot=self.material.snapshot_id,
+                detail=details,
+            )
+        self.reports.append(StepReport(step, duration_ms, session.statements, handle.messages))
+        self.emit(StepFinished(step, len(self.reports), len(self.plan.steps), duration_ms))
+
+    @contextmanager
+    def _failing_as(self, step: Step) -> Iterator[None]:
+        """Turn whatever ends `step` into the error that the run ends with."""
+        try:
+            yield
+        except StopSignal as cause:
+            raise self._stopped() from cause
+        except Stopped:
+            raise
+        except BaseException as cause:
+            self.emit(StepBroke(step, len(self.reports) + 1, len(self.plan.steps), self._elapsed_ms()))
+            if self.stop.requested():
+                raise self._stopped() from cause
+            if isinstance(cause, MigrateError) and not isinstance(cause, StepFailed):
+                raise
+            raise self._failure(step, cause) from cause
+
+    def _failure(self, step: Step, cause: BaseException) -> MigrateError:
+        lost = isinstance(cause, TransactionLost)
+        if lost and self.writer.fate() is not Fate.ROLLED_BACK:
+            return self._not_rolled_back(step, cause)
+        line = _line_in(cause, self.material.paths[step.name])
+        where = f"{step.migration.path}{f':{line}' if line else ''}"
+        statement = _statement_of(cause)
+        if statement:
+            where = f"{where}\n{statement}"
+        way = " on the way down" if step.direction is Direction.DOWN else ""
+        what, reason, next_step = f"{step.name} failed{way}", _reason(cause), ""
+        if isinstance(cause, StepFailed):
+            reason = f"{cause.what}\n{cause.cause}" if cause.cause else cause.what
+            next_step = cause.next_step
+        elif lost:
+            reason = f"SQLite rolled the transaction back: {_reason(cause.__cause__ or cause)}"
+        command = f"migrate {self.plan.direction.value}"
+        if self.plan.direction is Direction.DOWN:
+            command += " …"
+        kind = type(cause) if isinstance(cause, StepFailed) else StepFailed
+        error = kind(
+            what,
+            where=where,
+            cause=reason,
+            changed=self._kept_words(),
+            unchanged=self._unchanged_words(step),
+            next_step=f"{next_step}\nthen: {command}" if next_step else f"correct the file, then: {command}",
+        )
+        error.name = step.name
+        error.undone = self._undone_before(step)
+        error.kept = tuple(self.kept)
+        return error
+
+    def _not_rolled_back(self, step: Step, cause: BaseException) -> NotRolledBack:
+        snapshot = self.material.snapshot_id
+        error = NotRolledBack(
+            f"{step.name} ended the run's transaction: what it did was NOT rolled back",
+            where=step.migration.path,
+            cause=_reason(cause),
+            changed="statements of this run are in the database, its ledger rows may be too",
+            unchanged="unknown; compare the database with the snapshot",
+            next_step=f"migrate history; to go back: migrate restore {snapshot}"
+            if snapshot
+            else "migrate history; there is no snapshot of this run, because the database was empty before it",
+        )
+        error.name = step.name
+        return error
+
+    def _raise_interrupted(self, step: Step, cause: BaseException) -> NoReturn:
+        inner = cause.__cause__ if isinstance(cause, (StepFailed, Stopped)) and cause.__cause__ else cause
+        line = _line_in(inner, self.material.paths[step.name])
+        where = f"{step.migration.path}{f':{line}' if line else ''}"
+        statement = _statement_of(inner)
+        going_back = f"\nor go back: migrate restore {self.material.snapshot_id}" if self.material.snapshot_id else ""
+        error = Interrupted(
+            f"{step.name} stopped part-way",
+            where=f"{where}\n{statement}" if statement else where,
+            cause=cause.cause if isinstance(cause, StepFailed) and cause.cause else _reason(inner),
+            changed="; ".join(
+                words for words in (self._kept_words(), "the statements that it had finished have stayed") if words
+            ),
+            unchanged=self._unchanged_words(step, alone=True),
+            next_step="make it able to run again and say: migrate resume --rerun"
+            f"\nor finish it by hand and say: migrate stamp --applied {step.name}{going_back}",
+        )
+        error.name = step.name
+        error.kept = tuple(self.kept)
+        raise error from cause
+
+    def _stopped(self) -> Stopped:
+        name = _SIGNAL_NAMES.get(self.stop.signal_number, f"signal {self.stop.signal_number}")
+        return Stopped(
+            self.stop.signal_number,
+            f"stopped by {name}",
+            changed=self._kept_words(),
+            unchanged=_ROLLED_BACK if not self.kept else "the step that was running was rolled back",
+        )
+
+    def _refuse_stop(self) -> None:
+        if self.stop.requested():
+            raise self._stopped()
+
+    def _kept_words(self) -> str:
+        if not self.kept:
+            return ""
+        done = "applied" if self.plan.direction is Direction.UP else "taken back"
+        return f"{', '.join(self.kept)} {'is' if len(self.kept) == 1 else 'are'} {done} and committed"
+
+    def _undone_before(self, step: Step) -> tuple[str, ...]:
+        """Steps of this transaction that had run before `step`."""
+        return tuple(report.step.name for report in self.reports if report.step.name not in self.kept)
+
+    def _unchanged_words(self, step: Step, *, alone: bool = False) -> str:
+        if not self.kept and not alone:
+            return _ROLLED_BACK
+        words = [] if alone else [f"{step.name} was rolled back"]
+        undone = self._undone_before(step)
+        if undone:
+            words.append(f"{', '.join(undone)} {'was' if len(undone) == 1 else 'were'} rolled back with it")
+        names = self.plan.names
+        later = names[names.index(step.name) + 1 :]
+        if later:
+            words.append(f"{', '.join(later[:5])}{' …' if len(later) > 5 else ''} did not run")
+        return "; ".join(words) or "the ledger: this migration is not recorded as applied"
+
+    def _undo(self, error: BaseException) -> None:
+        """Roll back, and note the failure in the log where there is one; neither hides `error`."""
+        try:
+            self.writer.rollback()
+        except Exception as second:
+            error.add_note(f"and the rollback failed, so SQLite does it when the file is opened next: {second}")
+            return
+        failed = getattr(error, "name", "") or ""
+        migration = next((step.migration for step in self.plan.steps if step.name == failed), None)
+        try:
+            if not self.ledger.has_log():
+                return
+            self.writer.begin(Deadline(0))
+            self.ledger.log(
+                LogEvent.FAILED,
+                migration,
+                now=now(),
+                direction=self.plan.direction.value,
+                snapshot=self.material.snapshot_id,
+                detail=f"{getattr(error, 'what', error)}\n{getattr(error, 'cause', '')}".strip(),
+            )
+            self.writer.commit(Deadline(0.5))
+        except Exception as second:
+            try:
+                self.writer.rollback()
+            except Exception:
+                pass
+            error.add_note(f"and the failure could not be noted in the log: {second}")
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._lock_timeout_s, self.stop.requested)
+
+    def _elapsed_ms(self) -> int:
+        return round((time.perf_counter() - self._step_started) * 1000)
+
+
+def _reason(cause: BaseException) -> str:
+    """The cause in its own words, with what was noted on the way."""
+    text = str(cause)
+    module = type(cause).__module__
+    words = text if module in ("sqlite3", "builtins") and isinstance(cause, Exception) and text else ""
+    if not words or module == "builtins":
+        words = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
+    return "\n".join([words, *getattr(cause, "__notes__", ())])
+
+
+def _line_in(cause: BaseException, path: str) -> int:
+    """The deepest line of the migration's own file that `cause` passed through; 0 when there is none."""
+    line = 0
+    for frame, number in traceback.walk_tb(cause.__traceback__):
+        if frame.f_code.co_filename == path:
+            line = number
+    if not line and cause.__cause__ is not None:
+        return _line_in(cause.__cause__, path)
+    return line
+
+
+def _statement_of(cause: BaseException) -> str:
+    """The statement that failed, where a statement did, short enough to be shown."""
+    link: BaseException | None = cause
+    while link is not None:
+        if statement := getattr(link, "statement", ""):
+            lines = [line.rstrip() for line in str(statement).strip().splitlines() if line.strip()]
+            shown = [f"{line[:_SHOWN_COLUMNS]} …" if len(line) > _SHOWN_COLUMNS else line for line in lines]
+            return "\n".join(shown[:_SHOWN_LINES] + (["…"] if len(shown) > _SHOWN_LINES else []))
+        link = link.__cause__
+    return ""

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM during a run: noted at once, obeyed where it is safe."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ..databases.base import StopSignal
+
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last on Windows only: Ctrl-Break
+
+
+class StopFlag:
+    """Whether a signal has asked the run to end. It stays up, whatever a migration catches."""
+
+    def __init__(self) -> None:
+        self.signal_number = 0
+        self._in_user_code = False
+
+    def requested(self) -> bool:
+        return self.signal_number != 0
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear signals until it closes; only the main thread can, and elsewhere nothing changes."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {}
+        for name in _NAMES:
+            number = getattr(signal, name, None)
+            if number is not None:
+                before[number] = signal.signal(number, self._heard)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    @contextmanager
+    def user_code(self) -> Iterator[None]:
+        """While a migration's own code runs, a signal also raises where it is: it may be sleeping."""
+        self._in_user_code = True
+        try:
+            yield
+        finally:
+            self._in_user_code = False
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        self.signal_number = self.signal_number or number
+        if self._in_user_code:
+            raise StopSignal

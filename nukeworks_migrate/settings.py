@@ -1,0 +1,220 @@
+"""Settings: from flags, environment and file, the first that says something counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BadSetting
+from .project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting that flags, environment and files may give: its key, its kind, and the field it fills."""
+
+    key: str
+    kind: type
+    field: str
+
+
+SETTINGS = (
+    Setting("database", str, "database"),
+    Setting("versions", str, "versions"),
+    Setting("snapshots", str, "snapshots"),
+    Setting("lock_timeout", float, "lock_timeout_s"),
+    Setting("out_of_order", str, "out_of_order"),
+    Setting("snapshot", str, "snapshot"),
+    Setting("snapshot_keep", int, "snapshot_keep"),
+    Setting("snapshot_keep_days", float, "snapshot_keep_days"),
+    Setting("snapshot_keep_bytes", int, "snapshot_keep_bytes"),
+    Setting("snapshot_max_bytes", int, "snapshot_max_bytes"),
+    Setting("header_index", bool, "header_index"),
+)
+# Settings of the command line itself, which a file or the environment may give too.
+FACE_SETTINGS = (
+    Setting("yes", bool, "yes"),
+    Setting("json", bool, "json"),
+    Setting("verbose", int, "verbose"),
+    Setting("quiet", bool, "quiet"),
+    Setting("no_color", bool, "no_color"),
+)
+_TRUTH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+_KNOWN = {setting.key: setting for setting in (*SETTINGS, *FACE_SETTINGS)}
+_SECTION = "nukeworks_migrate"
+ENVIRONMENT_PREFIX = "NUKEWORKS_MIGRATE_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was set, and where: `values` by key; relative paths mean `base`, or the current folder for flags."""
+
+    values: Mapping[str, Any]
+    base: Path  # the folder of the settings file; the current one where there is none
+    source: str = ""  # the settings file as it is shown; empty where there is none
+
+    def project(self, **more: Any) -> Project:
+        """Return the project that these settings describe.
+
+        Raises:
+            BadSetting: no database is named.
+        """
+        if "database" not in self.values:
+            raise BadSetting(
+                "no database is named",
+                cause=f"neither --database, {ENVIRONMENT_PREFIX}DATABASE nor a settings file"
+                f"{f' ({self.source})' if self.source else ''} says which",
+                unchanged="nothing was opened",
+                next_step="migrate --database data/app.sqlite …, or in pyproject.toml:"
+                '\n[tool.nukeworks_migrate]\ndatabase = "data/app.sqlite"',
+            )
+        given = {s.field: self.values[s.key] for s in SETTINGS if s.key in self.values}
+        return Project(base=self.base, **given, **more)
+
+
+def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:
+    """Put flags, environment and the settings file together; the first that says something counts.
+
+    The file is the one that `config` names, or the nearest pyproject.toml or setup.cfg, from `folder` upwards,
+    that has a section for this tool.
+
+    Raises:
+        BadSetting: an unknown key or variable, a value of the wrong kind, a file that cannot be read.
+    """
+    given = dict(flags)
+    named = given.pop("config", None) or environment.get(ENVIRONMENT_PREFIX + "CONFIG")
+    path, section = _read_named(folder / named) if named else _find_section(folder)
+    base = path.parent if path is not None else folder
+    values: dict[str, Any] = {}
+    for key, value in section.items():
+        setting = _known(key, f"in {path}")
+        values[setting.key] = _converted(setting, value, f"{key} in {path}")
+    for variable, text in environment.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != ENVIRONMENT_PREFIX + "CONFIG" and text:
+            setting = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), f"(the variable {variable})")
+            values[setting.key] = _anchored(setting.key, _converted(setting, text, variable), folder, base)
+    for key, value in given.items():
+        values[key] = _anchored(key, value, folder, base)
+    return Settings(values, base, str(path) if path is not None else "")
+
+
+def _anchored(key: str, value: Any, folder: Path, base: Path) -> Any:
+    """A path from a flag means the current folder, also where the settings file lies elsewhere."""
+    if folder == base or key not in ("database", "versions", "snapshots"):
+        return value
+    prefix = "sqlite:///" if key == "database" and value.lower().startswith("sqlite:///") else ""
+    rest = value[len(prefix) :]
+    if (key == "database" and "://" in rest) or os.path.isabs(rest):
+        return value
+    return prefix + os.path.relpath(folder / rest, base)
+
+
+def _known(key: str, where: str) -> Setting:
+    setting = _KNOWN.get(key.replace("-", "_"))
+    if setting is None:
+        from difflib import get_close_matches  # 3 ms, and only for a message
+
+        close = get_close_matches(key, _KNOWN, n=1)
+        raise BadSetting(
+            f"unknown setting {key!r} {where}",
+            cause=f"known are: {', '.join(sorted(_KNOWN))}",
+            unchanged="nothing was opened",
+            next_step=f"did you mean {close[0]}?" if close else "take it out, or correct its name",
+        )
+    return setting
+
+
+def _converted(setting: Setting, value: Any, where: str) -> Any:
+    try:
+        if setting.kind is bool:
+            if isinstance(value, bool):
+                return value
+            return _TRUTH[str(value).strip().lower()]
+        if setting.kind is str:
+            if not isinstance(value, str):
+                raise TypeError
+            return value
+        if isinstance(value, bool):
+            raise TypeError
+        return setting.kind(value)
+    except (ValueError, TypeError, KeyError):
+        kinds = {bool: "true or false", str: "a text", int: "a whole number", float: "a number"}
+        raise BadSetting(
+            f"{where} is {value!r}",
+            cause=f"expected: {kinds[setting.kind]}",
+            unchanged="nothing was opened",
+            next_step="correct the value",
+        ) from None
+
+
+def _find_section(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    for place in (folder, *folder.parents):
+        found = [
+            (path, section)
+            for name in ("pyproject.toml", "setup.cfg")
+            if (section := _section_of(path := place / name)) is not None
+        ]
+        if len(found) > 1:
+            raise BadSetting(
+                f"{place} has settings in pyproject.toml and in setup.cfg",
+                unchanged="nothing was opened",
+                next_step="keep one of the two sections",
+            )
+        if found:
+            return found[0]
+    return None, {}
+
+
+def _read_named(path: Path) -> tuple[Path, Mapping[str, Any]]:
+    section = _section_of(path)
+    if section is None:
+        raise BadSetting(
+            f"{path} has no section for this tool" if path.is_file() else f"there is no file {path}",
+            unchanged="nothing was opened",
+            next_step="it needs [tool.nukeworks_migrate] (TOML) or [nukeworks_migrate] (INI); or correct --config",
+        )
+    return path, section
+
+
+def _section_of(path: Path) -> Mapping[str, Any] | None:
+    """The tool's section of a TOML or INI file; None where there is none.
+
+    The parsers cost milliseconds at start-up, so a file that does not even hold the name is not parsed.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if _SECTION.encode() not in content:
+        return None
+    try:
+        text = content.decode("utf-8")
+        if path.suffix == ".toml":
+            import tomllib
+
+            section = tomllib.loads(text).get("tool", {}).get(_SECTION)
+            return section if isinstance(section, dict) else None
+        import configparser
+
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_string(text)
+        return dict(parser[_SECTION]) if parser.has_section(_SECTION) else None
+    except Exception as error:  # configparser.Error is no ValueError, and importing it costs what is saved here
+        raise BadSetting(
+            f"{path} cannot be read",
+            cause=str(error),
+            unchanged="nothing was opened",
+            next_step="correct the file",
+        ) from error
