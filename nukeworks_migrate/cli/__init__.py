@@ -1,0 +1,1 @@
+"""The command line: words, screens and exit codes; no decisions."""

@@ -1,0 +1,131 @@
+"""`migrate`: the commands, each imported when it is asked for, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ..errors import MigrateError
+from ..version import __version__
+from .options import common_options, output_of
+from .output import prepare_console
+
+_COMMANDS = {
+    "up": "Apply what is pending.",
+    "down": "Take back what is applied.",
+    "plan": "Show what up, or down, would do; change nothing.",
+    "status": "Show where the database stands.",
+    "history": "Show what happened, or all about one migration.",
+    "check": "One line and an exit code, for start-up and CI.",
+    "new": "Write the next migration's file.",
+    "accept": "Take a changed file for the one that ran.",
+    "stamp": "Mark as applied, or not, without running.",
+    "resume": "Go on with an interrupted migration.",
+    "snapshot": "List, create, verify and prune snapshots.",
+    "restore": "Make the database what a snapshot holds.",
+}
+
+
+class Commands(click.Group):
+    """The commands in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command. Written as imports, so that tools that freeze applications see them."""
+        match cmd_name:
+            case "up" | "down" | "resume":
+                from . import running
+
+                return {"up": running.up, "down": running.down, "resume": running.resume}[cmd_name]
+            case "status" | "check" | "history":
+                from . import looking
+
+                return {"status": looking.status, "check": looking.check, "history": looking.history}[cmd_name]
+            case "plan":
+                from .planning import plan
+
+                return plan
+            case "new":
+                from .writing import new
+
+                return new
+            case "accept" | "stamp":
+                from . import marking
+
+                return {"accept": marking.accept, "stamp": marking.stamp}[cmd_name]
+            case "snapshot" | "restore":
+                from . import snapshots
+
+                return {"snapshot": snapshots.snapshot, "restore": snapshots.restore}[cmd_name]
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], _COMMANDS, n=1)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: migrate status. All about it: docs/ in the source.",
+)
+@common_options
+@click.version_option(__version__, "--version", prog_name="migrate")
+def commands() -> None:
+    """Database migrations as Python modules: planned, run wholly or not at all, and reversible."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program and exit with its code."""
+    prepare_console()
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; every error of a user's ends here, in words."""
+    from .errors import show_error, show_usage_error
+
+    context: click.Context | None = None
+    as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in ("1", "true")
+    try:
+        with commands.make_context("migrate", arguments) as context:
+            code = commands.invoke(context)
+            sys.stdout.flush()
+            return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        return show_usage_error(error, output_of(context, as_json=as_json))
+    except click.Abort:
+        click.echo("stopped; nothing was changed", err=True)
+        return 130
+    except KeyboardInterrupt:
+        click.echo("stopped by Ctrl-C; nothing was changed", err=True)
+        return 130
+    except MigrateError as error:
+        return show_error(error, output_of(context, as_json=as_json))
+    except BrokenPipeError:
+        # The reader of our output has gone (migrate history | head); what was done is done.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("\nThis is a bug in nukeworks_migrate: please report it with the lines above.", err=True)
+        return 1

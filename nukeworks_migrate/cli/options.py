@@ -1,0 +1,150 @@
+"""The options that every command has, before or behind its name, and what they amount to."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..errors import NotConfirmed
+from ..project import SNAPSHOT_POLICIES, Project
+from ..settings import Settings, read_settings
+from .output import Output, wanted_colour
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OUTPUT = "output"
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Remember what was given; what stands behind the command wins over what stands before it."""
+    if value is None or value is False or (parameter.name == "verbose" and value == 0):
+        return
+    assert parameter.name is not None
+    context.find_root().ensure_object(dict)[parameter.name] = value
+
+
+def _global(*names: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_keep, **more)
+
+
+def common_options(command: F) -> F:
+    """Add the global options to a command."""
+    options = (
+        _global("--database", "-d", metavar="URL", help="SQLite file, as a path or sqlite:///path."),
+        _global("--versions", metavar="FOLDER", help="Where the migrations are.  [versions]"),
+        _global("--snapshots", metavar="FOLDER", help="Where snapshots go.  [snapshots]"),
+        _global("--config", metavar="FILE", help="The settings file.  [nearest pyproject.toml or setup.cfg]"),
+        _global("--lock-timeout", type=float, metavar="SECONDS", help="How long to wait for locks.  [10]"),
+        _global("--yes", "-y", is_flag=True, help="Do not ask."),
+        _global("--json", is_flag=True, help="Print one JSON object."),
+        _global("--verbose", "-v", count=True, help="Say more; twice: with tracebacks."),
+        _global("--quiet", "-q", is_flag=True, help="Say less."),
+        _global("--no-color", is_flag=True, help="No colours; NO_COLOR does the same."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def run_options(command: F) -> F:
+    """Add the options of commands that run migrations."""
+    options = (
+        click.option("--to", metavar="TARGET", help="A version, a name, a beginning of one, head or base."),
+        click.option("--only", metavar="NAME", help="One migration, and what has to go with it."),
+        click.option("--steps", type=int, metavar="K", help="The next, or last, so many."),
+        click.option(
+            "--commit",
+            type=click.Choice(["run", "each"]),
+            default="run",
+            help="Commit once, or after each step.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def snapshot_option(command: F) -> F:
+    return click.option(
+        "--snapshot",
+        type=click.Choice(SNAPSHOT_POLICIES),
+        expose_value=False,
+        callback=_keep,
+        help="Before which runs one is taken.  [always]",
+    )(command)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the program: what was set, and where its words go."""
+
+    settings: Settings
+    output: Output
+    yes: bool
+
+    def project(self) -> Project:
+        return self.settings.project()
+
+    def project_of_files(self) -> Project:
+        """The project where no database is needed, so that none has to be named."""
+        named = {"database": "", **self.settings.values}
+        return Settings(named, self.settings.base, self.settings.source).project()
+
+    def ask(self, question: str) -> None:
+        """Ask at the terminal.
+
+        Raises:
+            NotConfirmed: the answer was no, or there is nobody to ask and no --yes.
+        """
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise NotConfirmed(
+                "this needs a yes, and there is no terminal to ask at",
+                unchanged="nothing was changed",
+                next_step="say it beforehand: --yes",
+            )
+        try:
+            agreed = click.confirm(question, default=False, err=True)
+        except click.Abort:
+            agreed = False
+        if not agreed:
+            raise NotConfirmed(
+                "answered no", unchanged="nothing was changed", next_step="run it again to be asked again"
+            )
+
+
+def begin(context: click.Context) -> Call:
+    """Put flags, environment and settings file together for the command that runs.
+
+    Raises:
+        BadSetting: one of them means nothing.
+    """
+    flags = {key: value for key, value in context.find_root().ensure_object(dict).items() if key != _OUTPUT}
+    settings = read_settings(flags, os.environ, Path.cwd())
+    values = settings.values
+    output = Output(
+        as_json=values.get("json", False),
+        quiet=values.get("quiet", False),
+        verbose=values.get("verbose", 0),
+        colour=wanted_colour(values.get("no_color", False)),
+    )
+    context.color = output.colour
+    context.find_root().obj[_OUTPUT] = output  # for the error that may end the command
+    return Call(settings, output, values.get("yes", False))
+
+
+def output_of(context: click.Context | None, *, as_json: bool) -> Output:
+    """The voice of the command that ran, or a plain one where it never got that far."""
+    given = context.find_root().obj if context is not None else None
+    output = given.get(_OUTPUT) if isinstance(given, dict) else None
+    if isinstance(output, Output):
+        return output
+    verbose = given.get("verbose", 0) if isinstance(given, dict) else 0
+    return Output(as_json=as_json, quiet=False, verbose=verbose, colour=wanted_colour(False))

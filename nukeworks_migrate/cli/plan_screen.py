@@ -1,0 +1,100 @@
+"""A plan as a screen: steps, commit points, the SQL that stands in the files, findings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from ..actions.preview import Preview, StepPreview
+from ..model.findings import Finding
+from ..model.plan import CommitMode, Direction
+from .output import word
+from .text import counted, indented, printable
+
+_WIDTH = 80
+_MOST_STATEMENTS = 6  # of one step; --verbose shows all
+_TITLES = {Direction.UP: "upgrade", Direction.DOWN: "downgrade"}
+
+
+def plan_screen(preview: Preview, label: str, engine: str, *, verbose: bool = False) -> str:
+    """The plan, without the last lines that say what to do with it."""
+    plan = preview.plan
+    lines = [
+        f"{_TITLES[plan.direction]}   {counted(len(plan.steps), 'step')}   {printable(label)} ({engine})",
+        "",
+    ]
+    starts = _group_starts(preview)
+    for number, step in enumerate(preview.steps, 1):
+        lines.extend(_step_lines(number, step, starts.get(number, ""), verbose=verbose))
+    remarks = [f"{word('note:')} {printable(remark)}" for remark in plan.remarks]
+    return "\n".join([*lines, *([""] if remarks else []), *remarks])
+
+
+def _group_starts(preview: Preview) -> dict[int, str]:
+    """What stands at the right of a step: where its transaction begins, by number of step."""
+    starts = {}
+    number = 1
+    groups = preview.plan.groups()
+    for group in groups:
+        if group[0].alone:
+            words = "no transaction"
+        elif len(group) == 1 and preview.plan.commit is CommitMode.EACH:
+            words = "own transaction"
+        elif len(groups) == 1:
+            words = "one transaction"
+        else:
+            last = number + len(group) - 1
+            words = f"one transaction, steps {number} to {last}" if last > number else "one transaction"
+        starts[number] = words
+        number += len(group)
+    return starts
+
+
+def _step_lines(number: int, preview: StepPreview, transaction: str, *, verbose: bool) -> list[str]:
+    step = preview.step
+    name = printable(step.name)
+    lines = [f"{number:>3}  {name}{transaction.rjust(max(_WIDTH - 5 - len(name), len(transaction) + 3))}".rstrip()]
+    if step.migration.description:
+        lines.append(f"       {printable(step.migration.description)}")
+    shown = preview.statements if verbose else preview.statements[:_MOST_STATEMENTS]
+    for statement in shown:
+        lines.append(f"       {indented(_statement(statement, verbose=verbose), 7)}")
+    if len(preview.statements) > len(shown):
+        lines.append(f"       … {counted(len(preview.statements) - len(shown), 'more statement')} (-v shows all)")
+    if preview.dynamic:
+        lines.append(f"       Python: {counted(preview.dynamic, 'statement')} built while it runs")
+    for table in dict.fromkeys(preview.transforms):
+        lines.append(f"       Python: transform of {printable(table)}")
+    if not preview.statements and not preview.dynamic and not preview.transforms:
+        lines.append("       Python: no SQL stands in the file itself")
+    lines.extend(f"       {line}" for line in _notes(preview))
+    return lines
+
+
+def _notes(preview: StepPreview) -> list[str]:
+    step = preview.step
+    notes = []
+    if step.out_of_order:
+        notes.append(f"{word('note:')} out of order: a higher number is already applied")
+    if step.direction is Direction.UP and not step.migration.has_downgrade:
+        notes.append(f"{word('note:')} no downgrade: there is no way back through code")
+    if step.alone:
+        notes.append(f"{word('note:')} if it fails, what it has done stays; it runs at least once")
+    notes.extend(finding_lines(preview.findings))
+    return notes
+
+
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    return [
+        f"{word('warning:')} {printable(finding.message)}   {printable(finding.where)}   [{finding.code}]"
+        for finding in findings
+    ]
+
+
+def _statement(sql: str, *, verbose: bool) -> str:
+    """SQL for the eye: whole with -v, else its first line or two."""
+    plain = textwrap.dedent(printable(sql, lines=True).strip())
+    if verbose:
+        return plain
+    one_line = " ".join(plain.split())
+    return one_line if len(one_line) <= _WIDTH - 7 else one_line[: _WIDTH - 9] + " …"

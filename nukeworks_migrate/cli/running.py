@@ -1,0 +1,217 @@
+"""`migrate up`, `down` and `resume`: what is asked, what is shown meanwhile, and what at the end."""
+
+from __future__ import annotations
+
+import click
+
+from ..actions.down import down as run_down
+from ..actions.preview import Proposal
+from ..actions.resume import resume as run_resume
+from ..actions.running import Confirm
+from ..actions.up import up as run_up
+from ..model.events import (
+    Committed,
+    Event,
+    Logged,
+    Progressed,
+    RunStarted,
+    SnapshotProgress,
+    SnapshotTaken,
+    StatementRan,
+    StepBroke,
+    StepFinished,
+    StepStarted,
+    Waiting,
+)
+from ..model.plan import Direction
+from ..model.report import RunReport
+from .as_json import report_as_json
+from .options import Call, begin, common_options, run_options, snapshot_option
+from .output import Output, word
+from .plan_screen import finding_lines, plan_screen
+from .progress import ProgressBar
+from .text import counted, printable, seconds, size
+
+_DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
+
+
+@click.command()
+@run_options
+@snapshot_option
+@common_options
+@click.pass_context
+def up(context: click.Context, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
+    """Apply what is pending: everything, or up to a target.
+
+    \b
+    migrate up                 everything
+    migrate up --to 17         the state at version 17
+    migrate up --only NAME     one migration and what it depends on
+    migrate up --steps 1       the next one
+    """
+    call = begin(context)
+    screen = RunScreen(call.output)
+    with screen:
+        report = run_up(
+            call.project(),
+            to=to,
+            only=only,
+            steps=steps,
+            commit=commit,
+            confirm=_asking(call, "Apply"),
+            on_event=screen.show,
+        )
+    _show_report("up", report, call)
+
+
+@click.command()
+@run_options
+@snapshot_option
+@common_options
+@click.pass_context
+def down(context: click.Context, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
+    """Take back what is applied: all above a target, which itself stays.
+
+    \b
+    migrate down --to 16       the state at version 16
+    migrate down --only NAME   one migration and what depends on it
+    migrate down --steps 1     the last one
+    migrate down --to base     everything
+    """
+    call = begin(context)
+    screen = RunScreen(call.output)
+    with screen:
+        report = run_down(
+            call.project(),
+            to=to,
+            only=only,
+            steps=steps,
+            commit=commit,
+            confirm=_asking(call, "Take back"),
+            on_event=screen.show,
+        )
+    _show_report("down", report, call)
+
+
+@click.command()
+@click.option("--rerun", is_flag=True, help="Run it again from its beginning.")
+@snapshot_option
+@common_options
+@click.pass_context
+def resume(context: click.Context, rerun: bool) -> None:
+    """Go on with a migration without transaction that was interrupted.
+
+    Its statements run at least once: what had finished before it was interrupted runs again.
+    """
+    call = begin(context)
+    screen = RunScreen(call.output)
+    with screen:
+        report = run_resume(call.project(), rerun=rerun, confirm=_asking(call, "Run again"), on_event=screen.show)
+    _show_report("resume", report, call)
+
+
+def _asking(call: Call, verb: str) -> Confirm:
+    """Show the plan and ask; with --yes, show what it finds and go on."""
+
+    def confirm(proposal: Proposal) -> None:
+        if call.yes:
+            for line in finding_lines(proposal.findings):
+                call.output.aside(line)
+            return
+        label = proposal.database.label
+        fresh = "" if proposal.database.exists() else ", a new file"
+        if not call.output.as_json:
+            call.output.warn(plan_screen(proposal.preview, label, proposal.database.engine))
+        call.ask(f"{verb} {counted(len(proposal.plan.steps), 'migration')}? ({printable(label)}{fresh})")
+
+    return confirm
+
+
+class RunScreen:
+    """Shows a run while it happens: a line for each step, a bar for what takes long."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._bar = ProgressBar(colour=output.colour, enabled=not (output.quiet or output.as_json))
+        self._width = 0
+
+    def __enter__(self) -> RunScreen:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.end()
+
+    def show(self, event: Event) -> None:
+        match event:
+            case Waiting(holder):
+                self._output.aside(f"waiting   the migration lock is held by {printable(holder or 'another process')}")
+            case RunStarted(plan):
+                self._width = min(max((len(step.name) for step in plan.steps), default=0), 48)
+                self._bar.begin("snapshot")
+            case SnapshotProgress(done, total):
+                self._bar.feed(done, total)
+            case SnapshotTaken(_, path, size_bytes):
+                self._bar.end()
+                self._line(f"snapshot  {printable(path)}   {size(size_bytes)}")
+            case StepStarted(step, number, total):
+                self._bar.begin(f"{number}/{total}  {step.name}")
+            case Progressed(_, done, total, _):
+                self._bar.feed(done, total)
+            case Logged(_, message):
+                self._bar.end()
+                self._output.aside(f"     {printable(message)}")
+            case StatementRan(_, sql, rows, took):
+                if self._output.verbose:
+                    self._bar.end()
+                    shown = " ".join(printable(sql, lines=True).split())
+                    self._output.aside(f"     {shown[:160]}   {counted(rows, 'row')}   {took:.3f} s")
+            case StepFinished(step, number, total, duration_ms):
+                self._bar.end()
+                self._step_line(number, total, step.name, "ran", duration_ms)
+            case StepBroke(step, number, total, duration_ms):
+                self._bar.end()
+                self._step_line(number, total, step.name, "failed", duration_ms)
+            case Committed(names):
+                if self._output.verbose:
+                    self._output.aside(f"     committed: {', '.join(names)}")
+
+    def _step_line(self, number: int, total: int, name: str, state: str, duration_ms: int) -> None:
+        digits = len(str(total))
+        counter = f"{number:>{digits}}/{total}"
+        self._line(f"{counter}  {printable(name).ljust(self._width)}   {word(state, 8)}  {seconds(duration_ms)}")
+
+    def _line(self, text: str) -> None:
+        if not self._output.quiet:
+            self._output.answer(text)
+
+
+def _show_report(command: str, report: RunReport, call: Call) -> None:
+    output = call.output
+    if output.as_json:
+        output.object(command, report_as_json(report))
+        return
+    for remark in (*report.plan.remarks, *report.remarks):
+        output.aside(f"{word('note:')} {printable(remark)}")
+    output.answer(report_screen(report))
+
+
+def report_screen(report: RunReport) -> str:
+    """The last lines of a run: what is committed now, and what to type next."""
+    if not report.steps:
+        if report.plan.target == "resume":
+            return "Nothing was interrupted. See where it stands: migrate status"
+        where = f"at version {report.version_after}" if report.version_after else "empty"
+        return f"Nothing to do: the database is {where}."
+    done = _DONE_WORDS[report.plan.direction]
+    count = counted(len(report.steps), "migration")
+    versions = f"version {report.version_before} → {report.version_after}"
+    lines = [f"{word('committed')}  {count} {done}, {versions}, {seconds(report.duration_ms)}"]
+    if report.pruned:
+        lines.append(f"pruned     {counted(len(report.pruned), 'old snapshot')}")
+    lines.append("")
+    if report.snapshot_id:
+        lines.append(f"Back to where it was: migrate restore {report.snapshot_id}")
+    lines.append(
+        "See where it stands:  migrate status" if report.snapshot_id else "See where it stands: migrate status"
+    )
+    return "\n".join(lines)
