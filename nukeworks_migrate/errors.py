@@ -80,7 +80,7 @@ class UsageError(MigrateError):
 
 
 class UnknownTarget(UsageError):
-    """`--to` or `--only` names no migration, or more than one."""
+    """`--to` or `--only` names no migration."""
 
     code = "unknown-target"
 
@@ -217,6 +217,7 @@ class StatementRefused(StepFailed):
     """A migration tried to end the run's transaction, or to step around it."""
 
     code = "statement-refused"
+    statement: str = ""  # empty where it was a call, commit() for one
 
 
 class Busy(MigrateError):

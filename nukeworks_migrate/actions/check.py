@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ..model.standing import Verdict
 from ..project import Project
 from .standing import load_project_folder, read_standing
-
-
-class Verdict(StrEnum):
-    """What stands between an application and its database; of several, the first that holds."""
-
-    INTERRUPTED = "interrupted"
-    TOO_NEW = "too-new"
-    DRIFTED = "drifted"
-    PENDING = "pending"
-    OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +31,11 @@ def check(project: Project) -> CheckReport:
     standing = read_standing(folder, database)
     refusals = standing.refusals()
     pending = tuple(folder.graph[version].name for version in standing.pending)
-    if standing.history.unfinished:
-        verdict = Verdict.INTERRUPTED
-    elif standing.newer:
-        verdict = Verdict.TOO_NEW
-    elif refusals:
-        verdict = Verdict.DRIFTED
-    elif pending:
-        verdict = Verdict.PENDING
-    else:
-        verdict = Verdict.OK
     if refusals:
         sentence = refusals[0].what
     elif pending:
         sentence = f"{len(pending)} pending: {', '.join(pending[:3])}{' …' if len(pending) > 3 else ''}"
     else:
         sentence = f"up to date at version {standing.history.version}"
-    return CheckReport(verdict, sentence, database.label, standing.history.version, folder.graph.highest, pending)
+    version = standing.history.version
+    return CheckReport(standing.verdict, sentence, database.label, version, folder.graph.highest, pending)

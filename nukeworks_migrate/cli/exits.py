@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..actions.check import Verdict
 from ..errors import Busy, MigrateError, PartWay, Refused, StepFailed, Stopped, UsageError
+from ..model.standing import Verdict
 
 DONE = 0
 BUG = 1

@@ -98,8 +98,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error of a user's ends here, in words."""
-    from .errors import show_error, show_usage_error
-
     context: click.Context | None = None
     as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in ("1", "true")
     try:
@@ -110,6 +108,8 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.ClickException as error:
+        from .errors import show_usage_error
+
         return show_usage_error(error, output_of(context, as_json=as_json))
     except click.Abort:
         click.echo("stopped; nothing was changed", err=True)
@@ -118,6 +118,8 @@ def run(arguments: list[str]) -> int:
         click.echo("stopped by Ctrl-C; nothing was changed", err=True)
         return 130
     except MigrateError as error:
+        from .errors import show_error
+
         return show_error(error, output_of(context, as_json=as_json))
     except BrokenPipeError:
         # The reader of our output has gone (migrate history | head); what was done is done.

@@ -6,13 +6,14 @@ import textwrap
 from collections.abc import Iterable
 
 from ..actions.preview import Preview, StepPreview
-from ..model.findings import Finding
+from ..model.findings import Finding, Severity
 from ..model.plan import CommitMode, Direction
 from .output import word
 from .text import counted, indented, printable
 
 _WIDTH = 80
 _MOST_STATEMENTS = 6  # of one step; --verbose shows all
+_SEVERITIES = {Severity.INFO: "note:", Severity.WARNING: "warning:", Severity.ERROR: "error:"}
 _TITLES = {Direction.UP: "upgrade", Direction.DOWN: "downgrade"}
 
 
@@ -86,7 +87,8 @@ def _notes(preview: StepPreview) -> list[str]:
 
 def finding_lines(findings: Iterable[Finding]) -> list[str]:
     return [
-        f"{word('warning:')} {printable(finding.message)}   {printable(finding.where)}   [{finding.code}]"
+        f"{word(_SEVERITIES[finding.severity])} {printable(finding.message)}"
+        f"   {printable(finding.where)}   [{finding.code}]"
         for finding in findings
     ]
 

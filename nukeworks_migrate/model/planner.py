@@ -34,7 +34,7 @@ def plan_up(
     if only is not None:
         wanted = graph.with_dependencies([resolve_migration(graph, only)])
     else:
-        wanted = resolve_state(graph, to or HEAD)
+        wanted = resolve_state(graph, HEAD if to is None else to)
     order = graph.in_order(wanted - history.applied)
     if steps is not None:
         order = order[:steps]

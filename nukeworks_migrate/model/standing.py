@@ -15,6 +15,16 @@ class DriftKind(StrEnum):
     RENAMED = "renamed"  # the version was applied under another name
 
 
+class Verdict(StrEnum):
+    """What stands between an application and its database; of several, the first that holds."""
+
+    INTERRUPTED = "interrupted"
+    TOO_NEW = "too-new"
+    DRIFTED = "drifted"  # files changed, renamed or missing
+    PENDING = "pending"
+    OK = "ok"
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
     """An applied migration whose file is not the one that ran."""
@@ -50,6 +60,17 @@ class Standing:
     def missing(self) -> tuple[Entry, ...]:
         """Other applied versions without a file."""
         return tuple(e for e in self.history.entries if e.version not in self.graph and e.version <= self.graph.highest)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one answer to whether the database fits the files."""
+        if self.history.unfinished:
+            return Verdict.INTERRUPTED
+        if self.newer:
+            return Verdict.TOO_NEW
+        if self.missing or self.drifts:
+            return Verdict.DRIFTED
+        return Verdict.PENDING if self.graph.versions - self.history.applied else Verdict.OK
 
     def refusals(self) -> list[MigrateError]:
         """Everything for which up and down refuse, gravest first; empty when a run may begin."""

@@ -15,7 +15,7 @@ def resolve_state(graph: MigrationGraph, target: str) -> frozenset[int]:
     `target` is a version (a number is always a version), a name, a unique prefix of one, `head` or `base`.
 
     Raises:
-        UnknownTarget: it names no migration of `graph`, or several.
+        UnknownTarget: it names no migration of `graph`.
     """
     if target == HEAD:
         return graph.versions
@@ -28,7 +28,7 @@ def resolve_migration(graph: MigrationGraph, target: str) -> int:
     """Return the version of the one migration that `target` names.
 
     Raises:
-        UnknownTarget: it names no migration of `graph`, or several.
+        UnknownTarget: it names no migration of `graph`.
     """
     if target.isascii() and target.isdigit():
         if len(target) < 40 and int(target) in graph:
@@ -37,12 +37,10 @@ def resolve_migration(graph: MigrationGraph, target: str) -> int:
         raise _unknown(f"no migration has version {target}", hint)
     if target in graph.by_name:
         return graph.by_name[target].version
-    matches = [m for m in graph.migrations.values() if target and m.name.startswith(target)]
-    if len(matches) == 1:
-        return matches[0].version
+    # A beginning with an underscore in it holds the whole number, so that it is the beginning of one name at most.
+    matches = [m for m in graph.migrations.values() if "_" in target and m.name.startswith(target)]
     if matches:
-        names = ", ".join(m.name for m in matches[:5]) + (" …" if len(matches) > 5 else "")
-        raise _unknown(f"{target!r} is the beginning of {len(matches)} names", names)
+        return matches[0].version
     from difflib import get_close_matches  # 3 ms, and only for a message
 
     close = get_close_matches(target, graph.by_name, n=1)

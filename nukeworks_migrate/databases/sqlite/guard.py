@@ -109,10 +109,13 @@ class Guard:
         self.in_transaction = in_transaction
         self._vacuuming = False
 
-    def about_to_run(self, sql: str) -> None:
-        """Tell the guard which statement comes: VACUUM works through statements of its own."""
+    def about_to_run(self, sql: str) -> Refusal | None:
+        """Tell the guard which statement comes: VACUUM works through statements of its own, or not at all."""
         self.refused = None
-        self._vacuuming = not self.in_transaction and _VACUUM.match(sql) is not None
+        self._vacuuming = _VACUUM.match(sql) is not None
+        if self._vacuuming and self.in_transaction:
+            return Refusal("VACUUM cannot run inside the run's transaction", 'give the migration transaction = "none"')
+        return None
 
     def authorize(
         self, action: int, first: str | None, second: str | None, database: str | None, trigger: str | None

@@ -49,6 +49,7 @@ class SqliteSession(StepSession):
         self._before_first = before_first
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._refusal: StatementRefused | None = None
+        self._lost: TransactionLost | None = None
         self._own_transaction = False
         self._proxy: GuardedConnection | None = None
 
@@ -100,7 +101,9 @@ class SqliteSession(StepSession):
                 hook()
         self.last_statement = sql
         self.statements += 1
-        self.guard.about_to_run(sql)
+        refusal = self.guard.about_to_run(sql)
+        if refusal is not None:
+            self.refuse(refusal, statement=sql)
         try:
             result = action()
         except BaseException as cause:
@@ -115,8 +118,11 @@ class SqliteSession(StepSession):
             raise StopSignal
         if self._refusal is not None:
             raise self._refusal
+        if self._lost is not None:
+            raise self._lost
         if self.in_transaction and not self.raw.in_transaction:
-            raise TransactionLost("the transaction has ended before the step did")
+            self._lost = TransactionLost("the transaction has ended before the step did")
+            raise self._lost
 
     def _explain(self, sql: str, cause: BaseException) -> None:
         """Raise something better than `cause` where the session knows better."""
@@ -126,13 +132,15 @@ class SqliteSession(StepSession):
         if self._stop_requested():
             raise StopSignal from cause
         if self.guard.refused is not None:
-            self.refuse(self.guard.refused, cause)
+            self.refuse(self.guard.refused, cause, statement=sql)
         if self.in_transaction and not self.raw.in_transaction:
-            raise TransactionLost(str(cause)) from cause
+            self._lost = TransactionLost("the transaction has ended with a statement")
+            raise self._lost from cause
 
-    def refuse(self, refusal: Refusal, cause: BaseException | None = None) -> None:
+    def refuse(self, refusal: Refusal, cause: BaseException | None = None, *, statement: str = "") -> None:
         """Turn a statement down; the step fails with it, also when the migration swallows it."""
         self._refusal = StatementRefused(refusal.what, next_step=refusal.instead)
+        self._refusal.statement = statement
         self.failure = self._refusal
         raise self._refusal from cause
 

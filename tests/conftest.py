@@ -1,0 +1,22 @@
+"""Fixtures for all tests."""
+
+import pytest
+from support import Folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A project in an empty folder."""
+    return Folder(tmp_path / "project")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch):
+    """No test depends on what the person who runs it has set."""
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("NUKEWORKS_MIGRATE_"):
+            monkeypatch.delenv(name)
