@@ -105,6 +105,7 @@ def restore(
             snapshot=snapshot.id,
             detail=f"taken {snapshot.taken_at}",
         )
+        ledger.flush()
         writer.commit(Deadline(2.0))
 
     with current.listening(), current.lock():

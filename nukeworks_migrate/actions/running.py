@@ -163,7 +163,7 @@ def _run(current: Run, planning: Planning, confirm: Confirm) -> RunReport:
     confirm(proposal)
     with current.lock():
         for _attempt in range(_MOST_ATTEMPTS):
-            report = _run_locked(current, planning, agreed=proposal)
+            report = _run_locked(current, planning, proposal, standing)
             if report is not None:
                 return report
     raise PlanMoved(
@@ -173,13 +173,16 @@ def _run(current: Run, planning: Planning, confirm: Confirm) -> RunReport:
     )
 
 
-def _run_locked(current: Run, planning: Planning, *, agreed: Proposal) -> RunReport | None:
-    """Run under the migration lock; None where the ledger moved under our eyes, and all begins again."""
+def _run_locked(current: Run, planning: Planning, agreed: Proposal, seen: Standing) -> RunReport | None:
+    """Run under the migration lock; None where the ledger moved under our eyes, and all begins again.
+
+    `agreed` is what was asked about before there was a lock, and `seen` how the database stood then.
+    """
     from ..files.loader import loaded_modules
 
     standing = read_standing(current.folder, current.database)
     standing.refuse_unsound(but_unfinished=current.resuming)
-    plan = planning(standing)
+    plan = agreed.plan if standing.history == seen.history else planning(standing)
     before = standing.history.version
     if not plan.steps:
         return RunReport(plan, version_before=before, version_after=before)
@@ -252,7 +255,7 @@ def _execute(
         RunMaterial(
             modules=modules,
             files={step.name: stored_files(current.folder, step.name) if up else () for step in plan.steps},
-            paths={step.name: str(current.folder.sources[step.name].path) for step in plan.steps},
+            paths={step.name: current.folder.sources[step.name].path for step in plan.steps},
             resources=current.project.resources,
             snapshot_id=snapshot.id if snapshot else "",
         ),
@@ -289,7 +292,9 @@ def change_ledger(current: Run, change: Callable[[Ledger, Standing], None]) -> N
         writer.begin(current.deadline())
         try:
             standing = standing_in(current.folder, writer)
-            change(prepared_ledger(current, writer, standing), standing)
+            ledger = prepared_ledger(current, writer, standing)
+            change(ledger, standing)
+            ledger.flush()
             writer.commit(current.deadline())
         except BaseException:
             with suppress(Exception):

@@ -238,6 +238,9 @@ class Writer(Reader):
         """Run a statement of the framework's own."""
 
     @abstractmethod
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> None: ...
+
+    @abstractmethod
     def step(
         self, *, in_transaction: bool, before_first: Callable[[], None] | None = None
     ) -> AbstractContextManager[StepSession]:

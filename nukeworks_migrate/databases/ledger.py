@@ -214,6 +214,8 @@ class Ledger:
         self._actor = actor
         self._position = history.next_position
         self._stored: set[str] = set()
+        self._sources: list[tuple[str, ...]] = []
+        self._log: list[tuple[object, ...]] = []
         self._applied = set(history.applied)
 
     def prepare(self) -> None:
@@ -330,12 +332,7 @@ class Ledger:
         if checksum in self._stored:
             return
         self._stored.add(checksum)
-        for stored in files:
-            self._writer.execute(
-                f"INSERT INTO {SOURCE} (checksum, file, text) SELECT ?, ?, ? WHERE NOT EXISTS"
-                f" (SELECT 1 FROM {SOURCE} WHERE checksum = ? AND file = ?)",
-                (checksum, stored.file, stored.text, checksum, stored.file),
-            )
+        self._sources.extend((checksum, stored.file, stored.text, checksum, stored.file) for stored in files)
 
     def log(
         self,
@@ -348,10 +345,8 @@ class Ledger:
         snapshot: str = "",
         detail: str = "",
     ) -> None:
-        """Append one row to the log."""
-        self._writer.execute(
-            f"INSERT INTO {LOG} (happened_at, event, version, name, direction, checksum, duration_ms, run_id,"
-            " who, host, tool_version, snapshot, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        """Append one row to the log, with the next `flush`."""
+        self._log.append(
             (
                 now,
                 event.value,
@@ -366,8 +361,31 @@ class Ledger:
                 self._actor.tool_version,
                 snapshot or None,
                 detail or None,
-            ),
+            )
         )
+
+    def flush(self) -> None:
+        """Write the rows of the log and the texts that have been collected; to be called before each commit.
+
+        They wait until then because DDL makes the database compile every statement again: written one by one
+        between the steps, they would cost more than small steps themselves.
+        """
+        self._writer.executemany(
+            f"INSERT INTO {SOURCE} (checksum, file, text) SELECT ?, ?, ? WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {SOURCE} WHERE checksum = ? AND file = ?)",
+            self._sources,
+        )
+        self._writer.executemany(
+            f"INSERT INTO {LOG} (happened_at, event, version, name, direction, checksum, duration_ms, run_id,"
+            " who, host, tool_version, snapshot, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._log,
+        )
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what has been collected and not written: its transaction was rolled back."""
+        self._sources.clear()
+        self._log.clear()
 
 
 def _seconds(now: str) -> str:

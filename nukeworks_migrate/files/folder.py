@@ -86,7 +86,7 @@ class _Reading:
             self.problem(name, 0, "is a folder, not a file", "a migration is one file; rename the folder")
             return
         try:
-            source = read_source(self.path / name)
+            source = read_source(entry.path, name)
         except OSError as error:
             self.problem(name, 0, f"cannot be read: {error.strerror or error}", "make it readable")
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..model.migration import TransactionMode
@@ -38,20 +38,25 @@ class Header:
     problems: tuple[HeaderProblem, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
-        """The header as JSON can hold it, for the index."""
-        return asdict(self)
+        """The header as JSON can hold it, for the index; what is as always is left out."""
+        record: dict[str, Any] = {"description": self.description}
+        if self.depends_on_line:
+            record |= {"depends_on": self.depends_on, "depends_on_line": self.depends_on_line}
+        if self.transaction != TransactionMode.SINGLE.value:
+            record["transaction"] = self.transaction
+        if self.resources:
+            record["resources"] = self.resources
+        if self.imports:
+            record["imports"] = self.imports
+        record |= {name: True for name in ("has_downgrade", "has_check", "has_verify") if getattr(self, name)}
+        return record
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Header:
-        return cls(
-            **{
-                **record,
-                "depends_on": tuple(record["depends_on"]),
-                "resources": tuple(record["resources"]),
-                "imports": tuple((name, line) for name, line in record["imports"]),
-                "problems": (),
-            }
-        )
+        lists: dict[str, Any] = {name: tuple(record[name]) for name in ("depends_on", "resources") if name in record}
+        if "imports" in record:
+            lists["imports"] = tuple((name, line) for name, line in record["imports"])
+        return cls(**{**record, **lists})
 
 
 def read_header(content: bytes, *, is_helper: bool = False) -> Header:
@@ -80,8 +85,8 @@ def _unreadable(line: int, what: str, remedy: str) -> Header:
 
 
 def _description(tree: ast.Module) -> str:
-    docstring = ast.get_docstring(tree, clean=True)
-    return docstring.strip().splitlines()[0].strip() if docstring and docstring.strip() else ""
+    docstring = (ast.get_docstring(tree, clean=False) or "").strip()
+    return docstring.splitlines()[0].strip() if docstring else ""
 
 
 class _Reader:

@@ -59,8 +59,8 @@ def _load(package: str, migration: Migration, source: SourceFile) -> ModuleType:
 
 
 def _execute(source: SourceFile, module: ModuleType) -> None:
-    module.__file__ = str(source.path)
-    exec(compile(source.content, module.__file__, "exec", dont_inherit=True), module.__dict__)
+    module.__file__ = source.path
+    exec(compile(source.content, source.path, "exec", dont_inherit=True), module.__dict__)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -78,7 +78,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         source = self._sources.get(fullname.removeprefix(self._prefix))
         if source is None:
             return None
-        return importlib.util.spec_from_loader(fullname, _Loader(source), origin=str(source.path))
+        return importlib.util.spec_from_loader(fullname, _Loader(source), origin=source.path)
 
 
 class _Loader(importlib.abc.InspectLoader):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -17,7 +16,7 @@ class SourceFile:
     """
 
     name: str  # with .py: 0017_client_tier.py
-    path: Path
+    path: str  # as tracebacks name it
     content: bytes
     sha256: str
 
@@ -26,21 +25,22 @@ class SourceFile:
         return self.content.decode("utf-8")
 
 
-def read_source(path: Path) -> SourceFile:
-    """Read `path` as a source file.
+def read_source(path: str, name: str) -> SourceFile:
+    """Read the file `name` of versions/, at `path`.
 
     Raises:
         OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
     """
-    content = path.read_bytes()
+    with open(path, "rb") as file:
+        content = file.read()
     if content.startswith(_BYTE_ORDER_MARK):
         content = content[len(_BYTE_ORDER_MARK) :]
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not content.isascii():
         content.decode("utf-8")
-    return SourceFile(path.name, path, content, hashlib.sha256(content).hexdigest())
+    return SourceFile(name, path, content, hashlib.sha256(content).hexdigest())
 
 
 def bundle_checksum(main: SourceFile, helpers: list[SourceFile]) -> str:

@@ -97,12 +97,16 @@ class Executor:
             if last:
                 self.before_commit()
             self._refuse_stop()
-            self.writer.commit(self._deadline())
+            self._commit()
         except BaseException as error:
             self._undo(error)
             if self.stop.requested() and not isinstance(error, Stopped):
                 raise self._stopped() from error
             raise
+
+    def _commit(self) -> None:
+        self.ledger.flush()
+        self.writer.commit(self._deadline())
 
     def _begin(self) -> None:
         self.writer.begin(self._deadline())
@@ -132,12 +136,12 @@ class Executor:
                 direction=step.direction.value,
                 snapshot=self.material.snapshot_id,
             )
-            self.writer.commit(self._deadline())
+            self._commit()
             begun = True
 
         try:
             if self.writer.in_transaction:
-                self.writer.commit(self._deadline())  # the ledger's own tables, where they are new
+                self._commit()  # the ledger's own tables, where they are new
             self._refuse_stop()
             self._announce(step)
             with self._failing_as(step):
@@ -147,7 +151,7 @@ class Executor:
                     self._finish_step(step, session, handle)
                     if last:
                         self.before_commit()
-                    self.writer.commit(self._deadline())
+                    self._commit()
         except BaseException as error:
             self._undo(error)
             if begun:
@@ -341,6 +345,7 @@ class Executor:
 
     def _undo(self, error: BaseException) -> None:
         """Roll back, and note the failure in the log where there is one; neither hides `error`."""
+        self.ledger.forget()
         try:
             self.writer.rollback()
         except Exception as second:
@@ -360,6 +365,7 @@ class Executor:
                 snapshot=self.material.snapshot_id,
                 detail=f"{getattr(error, 'what', error)}\n{getattr(error, 'cause', '')}".strip(),
             )
+            self.ledger.flush()
             self.writer.commit(Deadline(0.5))
         except Exception as second:
             try:

@@ -40,16 +40,22 @@ class StopFlag:
             for number, handler in before.items():
                 signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
-    @contextmanager
-    def user_code(self) -> Iterator[None]:
+    def user_code(self) -> _UserCode:
         """While a migration's own code runs, a signal also raises where it is: it may be sleeping."""
-        self._in_user_code = True
-        try:
-            yield
-        finally:
-            self._in_user_code = False
+        return _UserCode(self)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         self.signal_number = self.signal_number or number
         if self._in_user_code:
             raise StopSignal
+
+
+class _UserCode:
+    def __init__(self, flag: StopFlag) -> None:
+        self._flag = flag
+
+    def __enter__(self) -> None:
+        self._flag._in_user_code = True
+
+    def __exit__(self, *_: object) -> None:
+        self._flag._in_user_code = False

@@ -88,7 +88,10 @@ def test_a_rebuild_of_a_parent_keeps_every_child_row(family):
         ),
         pytest.param(
             """
-            db.execute("CREATE TRIGGER t AFTER INSERT ON alone BEGIN INSERT OR REPLACE INTO parent VALUES (3, 'one'); END")
+            db.execute('''
+                CREATE TRIGGER t AFTER INSERT ON alone
+                BEGIN INSERT OR REPLACE INTO parent VALUES (3, 'one'); END
+            ''')
             db.execute("INSERT INTO alone VALUES (1, '')")
             """,
             ["child (10): parent_id has no row in parent"],

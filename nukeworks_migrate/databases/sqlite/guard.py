@@ -71,6 +71,10 @@ _MAKES_TEMPORARY = frozenset(
         sqlite3.SQLITE_CREATE_TEMP_TRIGGER,
     }
 )
+_LOOKS = frozenset({sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT})
+# What DDL writes into them is SQLite's own doing; a statement of a user's that names them fails by itself
+# while writable_schema is off, and the pragma that would set it is refused.
+_SCHEMA_TABLES = frozenset({"sqlite_master", "sqlite_temp_master"})
 _VACUUM = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*vacuum\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -121,7 +125,7 @@ class Guard:
         self, action: int, first: str | None, second: str | None, database: str | None, trigger: str | None
     ) -> int:
         """SQLite's callback: allow, or deny and remember why."""
-        if action == sqlite3.SQLITE_READ or action == sqlite3.SQLITE_SELECT or self._vacuuming:
+        if action in _LOOKS or first in _SCHEMA_TABLES or self._vacuuming:
             return sqlite3.SQLITE_OK
         refusal = self._judge(action, first or "", second or "")
         if refusal is not None:

@@ -60,7 +60,7 @@ class SqliteSession(StepSession):
         self.raw.set_progress_handler(self._stop_requested, _INSTRUCTIONS_PER_LOOK)
         try:
             yield
-            self.finish()
+            self._finish()
         finally:
             self.raw.set_progress_handler(None, 0)
             self.raw.set_authorizer(None)
@@ -208,7 +208,7 @@ class SqliteSession(StepSession):
         if loose:
             raise ValueError(f"{', '.join(key)} does not tell the rows of {table} apart: it holds NULL or duplicates")
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         for cursor in list(self._cursors):
             cursor.close()
         if self._own_transaction:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +101,9 @@ class SqliteWriter(SqliteReader, Writer):
         changed = cursor.rowcount
         cursor.close()
         return max(changed, 0)
+
+    def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
+        self.raw.executemany(sql, rows).close()
 
     @contextmanager
     def step(self, *, in_transaction: bool, before_first: Callable[[], None] | None = None) -> Iterator[StepSession]:
