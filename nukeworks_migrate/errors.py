@@ -30,12 +30,10 @@ MigrateError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why the folder of migrations cannot be used as it is: where, what, and what to do."""
 
     path: str

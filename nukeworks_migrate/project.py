@@ -1,61 +1,79 @@
-"""Where things are, and what was set: a `Project` is the first argument of every action."""
+"""Where things are, and what was set: a `Project` is the first argument of every action.
+
+Here and in all that `status` imports, paths are strings: pathlib alone takes as long as a third of this package.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .databases.base import Database
 from .errors import BadSetting
+
+if TYPE_CHECKING:
+    from .databases.base import Database
+
+StrPath = str | os.PathLike[str]
 
 SNAPSHOT_POLICIES = ("always", "destructive", "never")
 
 
-@dataclass(frozen=True)
 class Project:
-    """A database, its migrations and its snapshots, with the settings that a run needs.
+    """A database, its migrations and its snapshots, with the settings that a run needs; it is not changed.
 
     Paths are relative to `base` (default: the current folder), a relative path in `database` too.
-    `resources` are what migrations ask for by name, an encryption key for example.
 
     Raises:
         BadSetting: a value means nothing here.
     """
 
-    database: str  # sqlite:///data/app.sqlite, or a path
-    versions: str | os.PathLike[str] = "versions"
-    snapshots: str | os.PathLike[str] = "snapshots"
-    lock_timeout_s: float = 10.0  # how long a run waits for the migration lock, and for the database
-    out_of_order: str = "apply"  # or "refuse"
-    snapshot: str | None = None  # before which runs: always (as None is), destructive, never
-    snapshot_keep: int = 10
-    snapshot_keep_days: float | None = None
-    snapshot_keep_bytes: int | None = None
-    snapshot_max_bytes: int | None = None  # a larger database is refused until `snapshot` is chosen
-    header_index: bool = True  # keep what was read from files in versions/__pycache__
-    resources: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    base: Path = field(default_factory=Path.cwd)
-
-    def __post_init__(self) -> None:
-        if self.out_of_order not in ("apply", "refuse"):
-            raise _bad("out_of_order", self.out_of_order, "apply or refuse")
-        if self.snapshot is not None and self.snapshot not in SNAPSHOT_POLICIES:
-            raise _bad("snapshot", self.snapshot, ", ".join(SNAPSHOT_POLICIES))
-        if not 0 <= self.lock_timeout_s < 1e9:
-            raise _bad("lock_timeout", self.lock_timeout_s, "seconds, 0 or more")
-        if self.snapshot_keep < 1:
-            raise _bad("snapshot_keep", self.snapshot_keep, "1 or more")
+    def __init__(
+        self,
+        database: str,
+        versions: StrPath = "versions",
+        snapshots: StrPath = "snapshots",
+        *,
+        lock_timeout_s: float = 10.0,
+        out_of_order: str = "apply",
+        snapshot: str | None = None,
+        snapshot_keep: int = 10,
+        snapshot_keep_days: float | None = None,
+        snapshot_keep_bytes: int | None = None,
+        snapshot_max_bytes: int | None = None,
+        header_index: bool = True,
+        resources: Mapping[str, Any] | None = None,
+        base: StrPath | None = None,
+    ) -> None:
+        self.database = database  # sqlite:///data/app.sqlite, or a path
+        self.versions = os.fspath(versions)
+        self.snapshots = os.fspath(snapshots)
+        self.lock_timeout_s = lock_timeout_s  # how long a run waits for the migration lock, and for the database
+        self.out_of_order = out_of_order  # apply or refuse
+        self.snapshot = snapshot  # before which runs: always (as None is), destructive, never
+        self.snapshot_keep = snapshot_keep
+        self.snapshot_keep_days = snapshot_keep_days
+        self.snapshot_keep_bytes = snapshot_keep_bytes
+        self.snapshot_max_bytes = snapshot_max_bytes  # a larger database is refused until `snapshot` is chosen
+        self.header_index = header_index  # keep what was read from files in versions/__pycache__
+        self.resources = dict(resources or {})  # what migrations ask for by name, an encryption key for one
+        self.base = os.path.abspath(base if base is not None else os.getcwd())
+        if out_of_order not in ("apply", "refuse"):
+            raise _bad("out_of_order", out_of_order, "apply or refuse")
+        if snapshot is not None and snapshot not in SNAPSHOT_POLICIES:
+            raise _bad("snapshot", snapshot, ", ".join(SNAPSHOT_POLICIES))
+        if not 0 <= lock_timeout_s < 1e9:
+            raise _bad("lock_timeout", lock_timeout_s, "seconds, 0 or more")
+        if snapshot_keep < 1:
+            raise _bad("snapshot_keep", snapshot_keep, "1 or more")
 
     @property
-    def versions_path(self) -> Path:
-        return self.base / self.versions
+    def versions_path(self) -> str:
+        return os.path.join(self.base, self.versions)
 
     @property
-    def snapshots_path(self) -> Path:
-        return self.base / self.snapshots
+    def snapshots_path(self) -> str:
+        return os.path.join(self.base, self.snapshots)
 
     def open_database(self) -> Database:
         """Return the database that the URL names; nothing is opened yet.

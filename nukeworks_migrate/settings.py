@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import BadSetting
 from .project import Project
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting that flags, environment and files may give: its key, its kind, and the field it fills."""
 
     key: str
@@ -57,12 +54,11 @@ _SECTION = "nukeworks_migrate"
 ENVIRONMENT_PREFIX = "NUKEWORKS_MIGRATE_"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What was set, and where: `values` by key; relative paths mean `base`, or the current folder for flags."""
 
     values: Mapping[str, Any]
-    base: Path  # the folder of the settings file; the current one where there is none
+    base: str  # the folder of the settings file; the current one where there is none
     source: str = ""  # the settings file as it is shown; empty where there is none
 
     def project(self, **more: Any) -> Project:
@@ -84,7 +80,7 @@ class Settings:
         return Project(base=self.base, **given, **more)
 
 
-def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Settings:
+def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], folder: str) -> Settings:
     """Put flags, environment and the settings file together; the first that says something counts.
 
     The file is the one that `config` names, or the nearest pyproject.toml or setup.cfg, from `folder` upwards,
@@ -95,8 +91,8 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], fold
     """
     given = dict(flags)
     named = given.pop("config", None) or environment.get(ENVIRONMENT_PREFIX + "CONFIG")
-    path, section = _read_named(folder / named) if named else _find_section(folder)
-    base = path.parent if path is not None else folder
+    path, section = _read_named(os.path.join(folder, named)) if named else _find_section(folder)
+    base = os.path.dirname(path) if path is not None else folder
     values: dict[str, Any] = {}
     for key, value in section.items():
         setting = _known(key, f"in {path}")
@@ -107,10 +103,10 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], fold
             values[setting.key] = _anchored(setting.key, _converted(setting, text, variable), folder, base)
     for key, value in given.items():
         values[key] = _anchored(key, value, folder, base)
-    return Settings(values, base, str(path) if path is not None else "")
+    return Settings(values, base, path or "")
 
 
-def _anchored(key: str, value: Any, folder: Path, base: Path) -> Any:
+def _anchored(key: str, value: Any, folder: str, base: str) -> Any:
     """A path from a flag means the current folder, also where the settings file lies elsewhere."""
     if folder == base or key not in ("database", "versions", "snapshots"):
         return value
@@ -118,7 +114,7 @@ def _anchored(key: str, value: Any, folder: Path, base: Path) -> Any:
     rest = value[len(prefix) :]
     if (key == "database" and "://" in rest) or os.path.isabs(rest):
         return value
-    return prefix + os.path.relpath(folder / rest, base)
+    return prefix + os.path.relpath(os.path.join(folder, rest), base)
 
 
 def _known(key: str, where: str) -> Setting:
@@ -159,12 +155,13 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
         ) from None
 
 
-def _find_section(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
-    for place in (folder, *folder.parents):
+def _find_section(folder: str) -> tuple[str | None, Mapping[str, Any]]:
+    place, above = folder, ""
+    while place != above:
         found = [
             (path, section)
             for name in ("pyproject.toml", "setup.cfg")
-            if (section := _section_of(path := place / name)) is not None
+            if (section := _section_of(path := os.path.join(place, name))) is not None
         ]
         if len(found) > 1:
             raise BadSetting(
@@ -174,34 +171,36 @@ def _find_section(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
             )
         if found:
             return found[0]
+        place, above = os.path.dirname(place), place
     return None, {}
 
 
-def _read_named(path: Path) -> tuple[Path, Mapping[str, Any]]:
+def _read_named(path: str) -> tuple[str, Mapping[str, Any]]:
     section = _section_of(path)
     if section is None:
         raise BadSetting(
-            f"{path} has no section for this tool" if path.is_file() else f"there is no file {path}",
+            f"{path} has no section for this tool" if os.path.isfile(path) else f"there is no file {path}",
             unchanged="nothing was opened",
             next_step="it needs [tool.nukeworks_migrate] (TOML) or [nukeworks_migrate] (INI); or correct --config",
         )
     return path, section
 
 
-def _section_of(path: Path) -> Mapping[str, Any] | None:
+def _section_of(path: str) -> Mapping[str, Any] | None:
     """The tool's section of a TOML or INI file; None where there is none.
 
     The parsers cost milliseconds at start-up, so a file that does not even hold the name is not parsed.
     """
     try:
-        content = path.read_bytes()
+        with open(path, "rb") as file:
+            content = file.read()
     except OSError:
         return None
     if _SECTION.encode() not in content:
         return None
     try:
         text = content.decode("utf-8")
-        if path.suffix == ".toml":
+        if path.endswith(".toml"):
             import tomllib
 
             section = tomllib.loads(text).get("tool", {}).get(_SECTION)

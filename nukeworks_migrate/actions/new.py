@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from ..files.folder import load_folder
@@ -28,8 +29,8 @@ def new(project: Project, title: str, *, after: str | None = None, data: bool = 
         UsageError: no name can be made of `title`.
     """
     path = project.versions_path
-    path.mkdir(parents=True, exist_ok=True)
-    folder = load_folder(path, shown=str(project.versions), use_index=project.header_index)
+    os.makedirs(path, exist_ok=True)
+    folder = load_folder(path, shown=project.versions, use_index=project.header_index)
     versions = [resolve_migration(folder.graph, after)] if after is not None else list(folder.graph.heads)
     names = tuple(folder.graph[version].name for version in versions)
     written = new_migration(folder, title, after=names, data=data)

@@ -129,7 +129,7 @@ def _beginning(project: Project, command: str, on_event: OnEvent) -> dict[str, A
 
 
 def open_store(project: Project, database: Database) -> SnapshotStore:
-    return SnapshotStore(project.snapshots_path, str(project.snapshots), database, __version__)
+    return SnapshotStore(Path(project.snapshots_path), project.snapshots, database, __version__)
 
 
 def run(

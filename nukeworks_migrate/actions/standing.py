@@ -18,7 +18,7 @@ def load_project_folder(project: Project) -> Folder:
     Raises:
         FilesRefused: with every problem in them.
     """
-    return load_folder(project.versions_path, shown=str(project.versions), use_index=project.header_index)
+    return load_folder(project.versions_path, shown=project.versions, use_index=project.header_index)
 
 
 def read_standing(folder: Folder, database: Database) -> Standing:

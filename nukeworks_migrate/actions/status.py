@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ..errors import HotJournal
 from ..model.history import History, LedgerState
@@ -23,8 +23,7 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"  # begun without a transaction, and never ended
 
 
-@dataclass(frozen=True, slots=True)
-class StatusLine:
+class StatusLine(NamedTuple):
     """One migration, in files or ledger or both."""
 
     version: int
@@ -36,8 +35,7 @@ class StatusLine:
     depends_on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A database against its files. `problem` says why its ledger could not be read, where it could not."""
 
     database: str
@@ -51,7 +49,7 @@ class Status:
     drifts: tuple[Drift, ...]
     problem: str = ""
 
-    def count(self, *states: State) -> int:
+    def how_many(self, *states: State) -> int:
         return sum(line.state in states for line in self.lines)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from ..actions.check import CheckReport
@@ -35,7 +34,7 @@ def status_as_json(found: Status) -> dict[str, Any]:
             }
             for line in found.lines
         ],
-        "drift": [{**asdict(drift), "kind": drift.kind.value} for drift in found.drifts],
+        "drift": [{**drift._asdict(), "kind": drift.kind.value} for drift in found.drifts],
         "problem": found.problem or None,
     }
 
@@ -127,8 +126,8 @@ def history_as_json(report: HistoryReport) -> dict[str, Any]:
     return {
         "ok": True,
         "database": report.database,
-        "applied": [asdict(entry) for entry in report.entries],
-        "log": [asdict(row) for row in report.log],
+        "applied": [entry._asdict() for entry in report.entries],
+        "log": [row._asdict() for row in report.log],
     }
 
 
@@ -138,8 +137,8 @@ def migration_history_as_json(one: MigrationHistory) -> dict[str, Any]:
         "database": one.database,
         "version": one.version,
         "name": one.name,
-        "applied": asdict(one.entry) if one.entry is not None else None,
-        "log": [asdict(row) for row in one.log],
-        "source": [asdict(stored) for stored in one.source],
+        "applied": one.entry._asdict() if one.entry is not None else None,
+        "log": [row._asdict() for row in one.log],
+        "source": [stored._asdict() for stored in one.source],
         "diff": one.drift.diff if one.drift is not None else None,
     }

@@ -109,7 +109,7 @@ def status_screen(found: Status, *, everything: bool) -> str:
 
 
 def _status_head(found: Status) -> list[str]:
-    applied = found.count(State.APPLIED, State.DRIFTED, State.MISSING, State.NEWER)
+    applied = found.how_many(State.APPLIED, State.DRIFTED, State.MISSING, State.NEWER)
     last = max((line.applied_at for line in found.lines), default="")
     if found.problem:
         ledger = "not read"
@@ -132,14 +132,14 @@ def _status_head(found: Status) -> list[str]:
 
 def _advice(found: Status) -> str:
     """The last line: what to type next."""
-    pending = found.count(State.PENDING)
-    if found.count(State.INTERRUPTED):
+    pending = found.how_many(State.PENDING)
+    if found.how_many(State.INTERRUPTED):
         return "Interrupted. What can be done: migrate resume"
-    if found.count(State.NEWER):
+    if found.how_many(State.NEWER):
         return "The database is newer than these files: update the application."
-    if found.count(State.MISSING):
+    if found.how_many(State.MISSING):
         return "Applied migrations have no file. What can be done: migrate plan"
-    if found.count(State.DRIFTED):
+    if found.how_many(State.DRIFTED):
         return "Applied migrations were changed. What differs: migrate plan"
     if pending:
         return f"{pending} pending. See what they would do: migrate plan"

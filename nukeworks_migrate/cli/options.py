@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -80,8 +78,7 @@ def snapshot_option(command: F) -> F:
     )(command)
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One call of the program: what was set, and where its words go."""
 
     settings: Settings
@@ -127,7 +124,7 @@ def begin(context: click.Context) -> Call:
         BadSetting: one of them means nothing.
     """
     flags = {key: value for key, value in context.find_root().ensure_object(dict).items() if key != _OUTPUT}
-    settings = read_settings(flags, os.environ, Path.cwd())
+    settings = read_settings(flags, os.environ, os.getcwd())
     values = settings.values
     output = Output(
         as_json=values.get("json", False),

@@ -11,10 +11,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 StopRequested = Callable[[], bool]  # whether a signal has asked to end
@@ -36,8 +37,7 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """Where databases differ, as data; whoever needs a difference asks here, not for a name."""
 
     transactional_ddl: bool  # CREATE, ALTER and DROP can be rolled back
@@ -64,8 +64,7 @@ class Deadline:
         return not self._stop_requested()
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who holds the migration lock, as a waiter reads it."""
 
     who: str
@@ -79,8 +78,7 @@ class Holder:
         return f"{self.who} on {self.host} (process {self.pid}, migrate {self.command}, since {self.since})"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     name: str
     type: str
     not_null: bool
@@ -88,15 +86,13 @@ class Column:
     primary_key: int  # place in the primary key, from 1; 0 when it is not in it
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPath:
+class KeyPath(NamedTuple):
     """How the rows of a table are walked in pages: unique, not null, in this order."""
 
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """A row whose foreign key finds nothing."""
 
     table: str
@@ -109,8 +105,7 @@ class Violation:
         return f"{self.table} ({key}): {', '.join(self.columns)} has no row in {self.parent}"
 
 
-@dataclass(frozen=True, slots=True)
-class CopyResult:
+class CopyResult(NamedTuple):
     """A finished copy of a database: one file, flushed, and checked."""
 
     size_bytes: int
@@ -263,22 +258,18 @@ class Writer(Reader):
         """Rows that break a foreign key since `session`'s step, and did not before the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """A row of the application's own table of backups, as NukeWorks keeps one."""
-
-    file_path: str
-    size_bytes: int
-    description: str
-
-
-@dataclass
 class Restore:
-    """What a restore does besides putting the rows back; the database calls these at the right instant."""
+    """What a restore does besides putting the rows back; the database calls it at the right instant."""
 
-    save_present: Callable[[Callable[[Path], CopyResult]], None]  # given how to copy what is there now
-    prepare: Callable[[Writer], None]  # what to write into the copy before it becomes the database
-    wait: Deadline = field(default_factory=lambda: Deadline(0))
+    def __init__(
+        self,
+        save_present: Callable[[Callable[[Path], CopyResult]], None],
+        prepare: Callable[[Writer], None],
+        wait: Deadline,
+    ) -> None:
+        self.save_present = save_present  # given how to copy what is there now
+        self.prepare = prepare  # writes into the copy before it becomes the database
+        self.wait = wait
 
 
 class Database(ABC):

@@ -11,9 +11,8 @@ The statements are plain SQL with `?` parameters, for every database.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import LedgerNotOurs, PlanMoved
 from ..model.history import Entry, History, LedgerState, Unfinished
@@ -88,8 +87,7 @@ class LogEvent(StrEnum):
 _ENDS_A_START = (LogEvent.APPLIED, LogEvent.REVERTED, LogEvent.STAMPED, LogEvent.UNSTAMPED)
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """Who does a run, for every row that it writes."""
 
     run_id: str
@@ -98,8 +96,7 @@ class Actor:
     tool_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(NamedTuple):
     """One row of the log, as it is read."""
 
     id: int
@@ -118,8 +115,7 @@ class LogRow:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """One file of what was applied under a checksum: the migration itself, or a helper of it."""
 
     file: str
@@ -186,10 +182,10 @@ def read_log(reader: Reader, version: int | None = None) -> list[LogRow]:
     """Return the log, oldest first: all of it, or what concerns one version."""
     if not reader.columns(LOG):
         return []
-    names = ", ".join(LogRow.__dataclass_fields__)
+    names = ", ".join(LogRow._fields)
     where, params = ("", ()) if version is None else (" WHERE version = ?", (version,))
     rows = reader.query(f"SELECT {names} FROM {LOG}{where} ORDER BY id", params)
-    texts = [name not in ("id", "version", "duration_ms") for name in LogRow.__dataclass_fields__]
+    texts = [name not in ("id", "version", "duration_ms") for name in LogRow._fields]
     found = []
     for row in rows:
         values: list[Any] = ["" if text and value is None else value for text, value in zip(texts, row, strict=True)]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import FilesRefused, Problem, Refused
 from ..model.graph import MigrationGraph, find_problems
@@ -18,33 +16,29 @@ from .source import SourceFile, bundle_checksum, read_source
 _MIGRATION = re.compile(r"([0-9]+)_([a-z0-9][a-z0-9_]*)\.py")
 
 
-@dataclass(frozen=True)
-class Folder:
+class Folder(NamedTuple):
     """The migrations of one folder, with the bytes that they were read from."""
 
-    path: Path
+    path: str
     shown: str  # the path as the user wrote it
     migrations: tuple[Migration, ...]  # by version
     sources: dict[str, SourceFile]  # by name, without .py; helpers too
     helpers: dict[str, tuple[str, ...]]  # for each migration, the helpers that it imports, however far
-
-    @cached_property
-    def graph(self) -> MigrationGraph:
-        return MigrationGraph(self.migrations)
+    graph: MigrationGraph
 
     def sources_of(self, name: str) -> list[SourceFile]:
         """The file of the migration `name`, then its helpers by name: what its checksum covers."""
         return [self.sources[name], *(self.sources[helper] for helper in self.helpers.get(name, ()))]
 
 
-def load_folder(path: Path, *, shown: str = "", use_index: bool = True) -> Folder:
+def load_folder(path: str, *, shown: str = "", use_index: bool = True) -> Folder:
     """Read every migration in `path`, without importing or running any of them.
 
     Raises:
         FilesRefused: with every problem of names, headers and dependencies, each with file, line and remedy.
         Refused: there is no such folder.
     """
-    shown = (shown or str(path)).rstrip("/\\") or shown
+    shown = (shown or path).rstrip("/\\") or shown
     try:
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
     except OSError as error:
@@ -62,7 +56,7 @@ def load_folder(path: Path, *, shown: str = "", use_index: bool = True) -> Folde
 
 
 class _Reading:
-    def __init__(self, path: Path, shown: str) -> None:
+    def __init__(self, path: str, shown: str) -> None:
         self.path, self.shown = path, shown
         self.problems: list[Problem] = []
         self.sources: dict[str, SourceFile] = {}
@@ -134,7 +128,8 @@ class _Reading:
             ordered = sorted(self.problems, key=lambda p: (p.path, p.line))
             raise FilesRefused(self.shown, tuple(ordered))
         migrations.sort(key=lambda m: m.version)
-        return Folder(self.path, self.shown, tuple(migrations), self.sources, helpers)
+        graph = MigrationGraph(migrations)
+        return Folder(self.path, self.shown, tuple(migrations), self.sources, helpers, graph)
 
     def helpers_of(self, stem: str) -> tuple[str, ...]:
         """The helpers that `stem` imports, and those that they import, by name."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model.migration import TransactionMode
 
@@ -15,15 +14,13 @@ _RELATIVE_IMPORT = re.compile(rb"from[\s\\]*\.")
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderProblem:
+class HeaderProblem(NamedTuple):
     line: int
     what: str
     remedy: str
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What a file says about itself. A helper's header has only `imports`."""
 
     description: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from pathlib import Path
+from contextlib import suppress
 
 from .header import Header, read_header
 from .source import SourceFile
@@ -20,10 +20,10 @@ _FORMAT = 1  # raised when a header is read differently
 class HeaderIndex:
     """Headers by hash of file; used as a context manager, it is written back when something was added."""
 
-    def __init__(self, folder: Path, *, enabled: bool = True) -> None:
+    def __init__(self, folder: str, *, enabled: bool = True) -> None:
         # By version of Python too: what is a syntax error for one is none for another.
         tag = f"{sys.implementation.cache_tag or 'python'}-{_FORMAT}"
-        self._path = folder / "__pycache__" / f"nukeworks_migrate.{tag}.json"
+        self._path = os.path.join(folder, "__pycache__", f"nukeworks_migrate.{tag}.json")
         self._enabled = enabled
         self._kept: dict[str, object] = {}
         self._used: dict[str, object] = {}
@@ -32,7 +32,8 @@ class HeaderIndex:
     def __enter__(self) -> HeaderIndex:
         if self._enabled:
             try:
-                kept = json.loads(self._path.read_bytes())
+                with open(self._path, "rb") as file:
+                    kept = json.loads(file.read())
                 self._kept = kept if isinstance(kept, dict) else {}
             except (OSError, ValueError, RecursionError):
                 self._kept = {}
@@ -61,14 +62,13 @@ class HeaderIndex:
         return header
 
     def _write(self) -> None:
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        temporary = f"{self._path}.{os.getpid()}"
         try:
-            self._path.parent.mkdir(exist_ok=True)
-            temporary.write_text(json.dumps(self._used, separators=(",", ":")), encoding="utf-8")
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with open(temporary, "w", encoding="utf-8") as file:
+                file.write(json.dumps(self._used, separators=(",", ":")))
             os.replace(temporary, self._path)
         except OSError:
             # A folder that cannot be written is read more slowly, and that is all.
-            try:
-                temporary.unlink(missing_ok=True)
-            except OSError:
-                pass
+            with suppress(OSError):
+                os.unlink(temporary)

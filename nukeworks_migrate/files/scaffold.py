@@ -71,7 +71,7 @@ def new_migration(folder: Folder, title: str, *, after: tuple[str, ...], data: b
     else:
         width = max((len(m.name.split("_")[0]) for m in folder.migrations), default=4)
         number = str(highest + 1).zfill(width)
-    path = folder.path / f"{number}_{words[:80].strip('_')}.py"
+    path = Path(folder.path) / f"{number}_{words[:80].strip('_')}.py"
     sentence = " ".join(title.split()).rstrip(".").replace("\\", "/").replace('"', "'")
     names = ", ".join(f'"{name}"' for name in after)
     text = (_DATA if data else _SCHEMA).format(

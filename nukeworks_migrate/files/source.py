@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from hashlib import sha256
+else:
+    # hashlib loads OpenSSL for the same function, which takes longer than hashing a folder of migrations does.
+    try:
+        from _sha2 import sha256  # Python 3.12 and later
+    except ImportError:
+        try:
+            from _sha256 import sha256
+        except ImportError:
+            from hashlib import sha256
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file's bytes with line endings as LF and without byte-order mark, and their SHA-256 in hex.
 
     What is hashed is what is stored in the ledger and what is run: the file is read once.
@@ -40,7 +50,7 @@ def read_source(path: str, name: str) -> SourceFile:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not content.isascii():
         content.decode("utf-8")
-    return SourceFile(name, path, content, hashlib.sha256(content).hexdigest())
+    return SourceFile(name, path, content, sha256(content).hexdigest())
 
 
 def bundle_checksum(main: SourceFile, helpers: list[SourceFile]) -> str:
@@ -52,4 +62,4 @@ def bundle_checksum(main: SourceFile, helpers: list[SourceFile]) -> str:
     if not helpers:
         return main.sha256
     lines = [f"{source.sha256}  {source.name}\n" for source in [main, *sorted(helpers, key=lambda h: h.name)]]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return sha256("".join(lines).encode()).hexdigest()

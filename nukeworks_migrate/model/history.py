@@ -1,10 +1,14 @@
-"""What the ledger says, read into values."""
+"""What the ledger says, read into values.
+
+Here and in all that `status` imports, values are named tuples: the methods of a dataclass are written and compiled
+when its module is imported, which takes ten times as long, and that is most of what a short command takes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 
 class LedgerState(StrEnum):
@@ -15,8 +19,7 @@ class LedgerState(StrEnum):
     CURRENT = "current"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of the ledger: a migration that is applied.
 
     A row of the old system has neither name, checksum nor position.
@@ -33,8 +36,7 @@ class Entry:
     duration_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(NamedTuple):
     """A migration without transaction that has begun and not ended."""
 
     version: int
@@ -45,13 +47,29 @@ class Unfinished:
     snapshot: str = ""  # the one taken before its run
 
 
-@dataclass(frozen=True)
 class History:
-    """The ledger's entries by version, and what was left unfinished."""
+    """The ledger's entries by version, and what was left unfinished. Two with the same content are equal."""
 
-    entries: tuple[Entry, ...] = ()
-    unfinished: tuple[Unfinished, ...] = ()
-    state: LedgerState = LedgerState.CURRENT
+    def __init__(
+        self,
+        entries: tuple[Entry, ...] = (),
+        unfinished: tuple[Unfinished, ...] = (),
+        state: LedgerState = LedgerState.CURRENT,
+    ) -> None:
+        self.entries = entries
+        self.unfinished = unfinished
+        self.state = state
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, History):
+            return NotImplemented
+        return (self.entries, self.unfinished, self.state) == (other.entries, other.unfinished, other.state)
+
+    def __hash__(self) -> int:
+        return hash((self.entries, self.unfinished, self.state))
+
+    def __repr__(self) -> str:
+        return f"History({self.entries!r}, {self.unfinished!r}, {self.state!r})"
 
     @cached_property
     def by_version(self) -> dict[int, Entry]:
@@ -84,9 +102,9 @@ class History:
         entries = list(self.entries)
         for position, version in enumerate(versions, self.next_position):
             entries.append(Entry(version, (names or {}).get(version), position=position))
-        return replace(self, entries=tuple(entries))
+        return History(tuple(entries), self.unfinished, self.state)
 
     def without(self, versions: list[int]) -> History:
         """This history after `versions` were taken back."""
         gone = frozenset(versions)
-        return replace(self, entries=tuple(e for e in self.entries if e.version not in gone))
+        return History(tuple(e for e in self.entries if e.version not in gone), self.unfinished, self.state)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 HIGHEST_VERSION = 2**63 - 1  # what an INTEGER PRIMARY KEY of SQLite and a BIGINT elsewhere can hold
 
@@ -15,8 +15,7 @@ class TransactionMode(StrEnum):
     NONE = "none"  # each statement commits by itself; a failure leaves the earlier ones
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One file of `versions/`, read but not run.
 
     `depends_on` is as it stands in the file: names, or versions as strings. `checksum` is the SHA-256 of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ..errors import ChecksumDrift, Interrupted, MigrateError, MissingFiles, NewerDatabase
 from .graph import MigrationGraph
@@ -25,8 +25,7 @@ class Verdict(StrEnum):
     OK = "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """An applied migration whose file is not the one that ran."""
 
     version: int
@@ -38,8 +37,7 @@ class Drift:
     diff: str = ""  # from the stored text to the file; empty where no text was stored
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """Files and ledger, side by side."""
 
     graph: MigrationGraph

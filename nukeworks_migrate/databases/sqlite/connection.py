@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import Busy, DatabaseRefused, HotJournal, MigrateError
@@ -14,12 +13,13 @@ from ..base import Column, Deadline, Parameters, Reader, Row, row_type
 from .files import COMPANIONS, file_uri
 
 T = TypeVar("T")
+StrPath = str | os.PathLike[str]
 
 _READ_WAIT_S = 2.0  # how long a look waits for a writer that is just committing
 _OWN = "sqlite\\_%"  # sqlite_sequence, sqlite_stat1: SQLite's own
 
 
-def connect(path: Path, mode: str, **options: str) -> sqlite3.Connection:
+def connect(path: StrPath, mode: str, **options: str) -> sqlite3.Connection:
     """Open `path` with nothing left to chance: no implicit transactions, no waiting inside SQLite.
 
     `mode` is SQLite's: ro, rw or rwc. Waiting is done by callers with a `Deadline`, because SQLite's own
@@ -49,7 +49,7 @@ def retry_while_busy(action: Callable[[], T], deadline: Deadline) -> T:
                 raise
 
 
-def explain(error: sqlite3.Error, path: Path, label: str) -> MigrateError:
+def explain(error: sqlite3.Error, path: StrPath, label: str) -> MigrateError:
     """Say in our words why SQLite could not open or read `path`."""
     code = getattr(error, "sqlite_errorcode", None) or 0
     cause = f"{error} ({getattr(error, 'sqlite_errorname', None) or type(error).__name__})"
@@ -81,7 +81,7 @@ def explain(error: sqlite3.Error, path: Path, label: str) -> MigrateError:
     )
 
 
-def _has_journal(path: Path) -> bool:
+def _has_journal(path: StrPath) -> bool:
     try:
         return os.path.getsize(f"{path}-journal") > 0
     except OSError:
@@ -127,16 +127,16 @@ def fetch_rows(cursor: sqlite3.Cursor) -> list[Row]:
 
 
 @contextmanager
-def open_reader(path: Path, label: str) -> Iterator[SqliteReader]:
+def open_reader(path: str, label: str) -> Iterator[SqliteReader]:
     """Open `path` so that not a byte of it changes.
 
     mode=ro is tried first; a database in WAL mode in a folder that cannot be written needs immutable=1, which is
     right only where no -wal and no journal is there (beside one it reads wrong rows) and nobody can write.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise DatabaseRefused(
             f"there is no database {label} yet",
-            where=str(path),
+            where=path,
             next_step="make it: migrate up; or name another one with --database",
         )
     connection = _open_to_read(path, label)
@@ -148,11 +148,11 @@ def open_reader(path: Path, label: str) -> Iterator[SqliteReader]:
         connection.close()
 
 
-def _open_to_read(path: Path, label: str) -> sqlite3.Connection:
+def _open_to_read(path: str, label: str) -> sqlite3.Connection:
     try:
         return _look(path, {})
     except sqlite3.Error as error:
-        folder_is_closed = not os.access(path.parent, os.W_OK)
+        folder_is_closed = not os.access(os.path.dirname(path), os.W_OK)
         alone = not any(os.path.exists(f"{path}{ending}") for ending in COMPANIONS)
         code = getattr(error, "sqlite_errorcode", 0) or 0
         if code & 0xFF == sqlite3.SQLITE_CANTOPEN and folder_is_closed and alone:
@@ -163,7 +163,7 @@ def _open_to_read(path: Path, label: str) -> sqlite3.Connection:
         raise explain(error, path, label) from error
 
 
-def _look(path: Path, options: dict[str, str]) -> sqlite3.Connection:
+def _look(path: str, options: dict[str, str]) -> sqlite3.Connection:
     """Open for reading and read the schema once, so that a lock or a wrong file shows here."""
     connection = connect(path, "ro", **options)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DatabaseRefused
@@ -14,6 +13,8 @@ from .connection import open_reader
 from .files import path_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .writer import SqliteWriter
 
 
@@ -24,22 +25,22 @@ class SqliteDatabase(Database):
     capabilities = Capabilities(transactional_ddl=True, alters_columns_in_place=False, session_lock=False)
     snapshot_ending = ".sqlite"
 
-    def __init__(self, url: str, *, base: Path | None = None) -> None:
-        """Name the file that `url` means, relative to `base` (default: the current folder)."""
+    def __init__(self, url: str, *, base: str) -> None:
+        """Name the file that `url` means, relative to `base`."""
         written = path_of(url)
-        self.path = Path(os.path.realpath((base or Path.cwd()) / written))
-        self.label = str(written)
+        self.path = os.path.realpath(os.path.join(base, written))
+        self.label = written
 
     @property
     def identity(self) -> str:
         return f"sqlite:{self.path}"
 
     def exists(self) -> bool:
-        return self.path.is_file()
+        return os.path.isfile(self.path)
 
     def size_bytes(self) -> int:
         total = 0
-        for name in (str(self.path), f"{self.path}-wal"):
+        for name in (self.path, f"{self.path}-wal"):
             try:
                 total += os.path.getsize(name)
             except OSError:
@@ -52,10 +53,12 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def writer(self, stop_requested: StopRequested) -> Iterator[SqliteWriter]:
+        from pathlib import Path
+
         from .writer import SqliteWriter
 
         self._refuse_folder()
-        writer = SqliteWriter(self.path, self.label, stop_requested)
+        writer = SqliteWriter(Path(self.path), self.label, stop_requested)
         try:
             yield writer
         finally:
@@ -69,10 +72,12 @@ class SqliteDatabase(Database):
     def migration_lock(
         self, holder: Holder, deadline: Deadline, on_wait: Callable[[Holder | None], None]
     ) -> AbstractContextManager[None]:
+        from pathlib import Path
+
         from .lock import hold_lock
 
         self._refuse_folder()
-        return hold_lock(self.path, self.label, holder, deadline, on_wait)
+        return hold_lock(Path(self.path), self.label, holder, deadline, on_wait)
 
     def statements(self, sql: str) -> list[str]:
         from .statements import split_statements
@@ -91,20 +96,22 @@ class SqliteDatabase(Database):
         return check_copy(path, thorough=thorough)
 
     def restore(self, snapshot: Path, restore: Restore) -> str:
+        from pathlib import Path
+
         from .copies import restore_database
 
         self._refuse_folder()
-        return restore_database(self.path, self.label, snapshot, restore)
+        return restore_database(Path(self.path), self.label, snapshot, restore)
 
     def _refuse_folder(self) -> None:
         """Say in words what SQLite calls "unable to open database file"."""
-        if self.path.is_dir():
+        if os.path.isdir(self.path):
             raise DatabaseRefused(
-                f"{self.label} is a folder", where=str(self.path), next_step="name the file in it: --database"
+                f"{self.label} is a folder", where=self.path, next_step="name the file in it: --database"
             )
-        if not self.path.parent.is_dir():
+        if not os.path.isdir(os.path.dirname(self.path)):
             raise DatabaseRefused(
                 f"the folder of {self.label} does not exist",
-                where=str(self.path.parent),
+                where=os.path.dirname(self.path),
                 next_step="make the folder, or correct the path: --database",
             )

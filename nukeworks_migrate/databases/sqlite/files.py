@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ...errors import BadSetting
 
@@ -11,7 +10,7 @@ _PREFIX = "sqlite:///"
 COMPANIONS = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a database
 
 
-def path_of(url: str) -> Path:
+def path_of(url: str) -> str:
     """Return the file that `url` means: `sqlite:///relative`, `sqlite:////absolute`, or a plain path.
 
     A plain path is taken to the letter. In a URL, `%20` and its like are characters to decode, unless a
@@ -21,7 +20,7 @@ def path_of(url: str) -> Path:
         BadSetting: the URL means no file, or could mean two.
     """
     if not url.lower().startswith("sqlite:"):
-        return Path(url)
+        return url
     rest = url[len(_PREFIX) :]
     if not url.lower().startswith(_PREFIX) or rest in ("", ":memory:"):
         raise BadSetting(
@@ -45,16 +44,16 @@ def path_of(url: str) -> Path:
                 unchanged="nothing was opened",
                 next_step="give the plain path, without sqlite:///",
             )
-        return Path(rest)
-    return Path(decoded)
+        return rest
+    return decoded
 
 
-def file_uri(path: Path, **options: str) -> str:
+def file_uri(path: str | os.PathLike[str], **options: str) -> str:
     """Return the URI by which SQLite opens exactly `path`, whatever characters are in it.
 
     Source: sqlite.org/uri.html; a UNC path keeps its two slashes behind an empty authority.
     """
-    name = str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+    name = os.fspath(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
     if os.name == "nt":
         name = name.replace("\\", "/")
         if name[1:2] == ":":
