@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..databases.ledger import Ledger
+from ..databases.recording import Ledger
 from ..errors import Refused, UsageError
 from ..model.events import OnEvent, ignore
 from ..model.standing import Drift, Standing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..databases.ledger import LogRow, StoredFile, read_history, read_log, read_source
+from ..databases.ledger import read_history
+from ..databases.log import LogRow, StoredFile, read_log, read_source
 from ..errors import UnknownTarget
 from ..model.history import Entry
 from ..model.standing import Drift

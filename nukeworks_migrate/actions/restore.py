@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..databases.base import CopyResult, Deadline, Restore, Writer
-from ..databases.ledger import Ledger, LogEvent, read_history
+from ..databases.base import Deadline
+from ..databases.ledger import LogEvent, read_history
+from ..databases.recording import Ledger
+from ..databases.writing import CopyResult, Restore, Writer
 from ..errors import DatabaseRefused, MigrateError, SnapshotRefused
 from ..model.events import OnEvent, SnapshotTaken, ignore
 from ..model.history import History

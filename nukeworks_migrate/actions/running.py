@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..databases.base import CopyResult, Database, Deadline, Holder, Writer
-from ..databases.ledger import Actor, Ledger
+from ..databases.base import Database, Deadline
+from ..databases.recording import Actor, Ledger
+from ..databases.writing import CopyResult, Holder, Writer
 from ..errors import (
     HotJournal,
     MigrateError,

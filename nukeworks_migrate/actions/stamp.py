@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..databases.ledger import Ledger, LogEvent
+from ..databases.ledger import LogEvent
+from ..databases.recording import Ledger
 from ..errors import Refused, UsageError
 from ..model.events import OnEvent, ignore
 from ..model.migration import Migration

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from ..databases.base import Database, Reader
-from ..databases.ledger import StoredFile, read_history, read_source
+from ..databases.ledger import read_history
 from ..files.folder import Folder, load_folder
 from ..model.history import Entry, History, LedgerState
 from ..model.standing import Drift, DriftKind, Standing
 from ..project import Project
+
+if TYPE_CHECKING:
+    from ..databases.log import StoredFile
 
 
 def load_project_folder(project: Project) -> Folder:
@@ -46,6 +50,8 @@ def standing_in(folder: Folder, reader: Reader) -> Standing:
 
 def stored_files(folder: Folder, name: str) -> tuple[StoredFile, ...]:
     """The text of a migration and of its helpers, as the ledger keeps it."""
+    from ..databases.log import StoredFile
+
     return tuple(StoredFile(source.name, source.text) for source in folder.sources_of(name))
 
 
@@ -81,6 +87,7 @@ def _drift(folder: Folder, reader: Reader, entry: Entry) -> Drift | None:
 
 def _compare(folder: Folder, reader: Reader, entry: Entry, name: str) -> tuple[str, bool]:
     """The diff from what ran to the files of today, and whether they mean the same."""
+    from ..databases.log import read_source
     from ..files.drift import difference, means_the_same  # parses; only where a checksum differs
 
     assert entry.checksum is not None

@@ -16,14 +16,14 @@ from .text import counted, moment, printable, seconds
 
 if TYPE_CHECKING:
     from ..actions.history import HistoryReport, MigrationHistory
-    from ..databases.ledger import LogRow
+    from ..databases.log import LogRow
 
 _SHOWN_APPLIED = 5  # of those that need no attention, the newest
 
 
+@common_options
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Show every migration.")
-@common_options
 @click.pass_context
 def status(context: click.Context, everything: bool) -> None:
     """Show where the database stands. Writes nothing; the exit code is 0 whatever it shows."""
@@ -37,8 +37,8 @@ def status(context: click.Context, everything: bool) -> None:
         call.output.answer(status_screen(found, everything=everything or call.output.verbose > 0))
 
 
-@click.command()
 @common_options
+@click.command()
 @click.pass_context
 def check(context: click.Context) -> int:
     """Say in one line and by the exit code whether the database fits the files.
@@ -59,9 +59,9 @@ def check(context: click.Context) -> int:
     return code
 
 
+@common_options
 @click.command()
 @click.argument("name", required=False)
-@common_options
 @click.pass_context
 def history(context: click.Context, name: str | None) -> None:
     """Show what happened; of one migration also the text that ran, and how the file differs now."""

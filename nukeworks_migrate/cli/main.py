@@ -79,12 +79,12 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+@common_options
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Begin with: migrate status. All about it: docs/ in the source.",
 )
-@common_options
 @click.version_option(__version__, "--version", prog_name="migrate")
 def commands() -> None:
     """Database migrations as Python modules: planned, run wholly or not at all, and reversible."""

@@ -12,10 +12,10 @@ from .output import word
 from .text import printable
 
 
+@common_options
 @click.command()
 @click.argument("name")
 @click.option("--reason", default="", help="Why the change is harmless; it is kept in the log.")
-@common_options
 @click.pass_context
 def accept(context: click.Context, name: str, reason: str) -> None:
     """Take a changed file for the one that ran. Nothing is run."""
@@ -29,11 +29,11 @@ def accept(context: click.Context, name: str, reason: str) -> None:
     call.output.answer("\nThe ledger holds today's file. See where it stands: migrate status")
 
 
+@common_options
 @click.command()
 @click.argument("target", required=False)
 @click.option("--applied", multiple=True, metavar="NAME", help="Mark this one as applied; may be repeated.")
 @click.option("--not-applied", multiple=True, metavar="NAME", help="Mark this one as not applied.")
-@common_options
 @click.pass_context
 def stamp(context: click.Context, target: str | None, applied: tuple[str, ...], not_applied: tuple[str, ...]) -> None:
     """Make the ledger say that the database is at TARGET, or mark single migrations. Nothing is run."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -52,6 +51,8 @@ class Output:
 
     def object(self, command: str, value: Mapping[str, Any]) -> None:
         """Print the one object of --json."""
+        import json
+
         click.echo(json.dumps({"command": command, **value}, indent=2, ensure_ascii=True))
 
 

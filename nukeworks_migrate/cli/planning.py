@@ -13,11 +13,11 @@ from .plan_screen import plan_screen
 from .text import printable
 
 
+@common_options
 @click.command()
 @click.option("--down", "down", is_flag=True, help="Plan the way down.")
 @run_options
 @snapshot_option
-@common_options
 @click.pass_context
 def plan(context: click.Context, down: bool, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
     """Show what up, or down, would do: order, commit points, SQL, findings. Nothing is run or written."""

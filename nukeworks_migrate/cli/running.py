@@ -35,10 +35,10 @@ from .text import counted, printable, seconds, size
 _DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
 
 
+@common_options
 @click.command()
 @run_options
 @snapshot_option
-@common_options
 @click.pass_context
 def up(context: click.Context, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
     """Apply what is pending: everything, or up to a target.
@@ -64,10 +64,10 @@ def up(context: click.Context, to: str | None, only: str | None, steps: int | No
     _show_report("up", report, call)
 
 
+@common_options
 @click.command()
 @run_options
 @snapshot_option
-@common_options
 @click.pass_context
 def down(context: click.Context, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
     """Take back what is applied: all above a target, which itself stays.
@@ -93,10 +93,10 @@ def down(context: click.Context, to: str | None, only: str | None, steps: int | 
     _show_report("down", report, call)
 
 
+@common_options
 @click.command()
 @click.option("--rerun", is_flag=True, help="Run it again from its beginning.")
 @snapshot_option
-@common_options
 @click.pass_context
 def resume(context: click.Context, rerun: bool) -> None:
     """Go on with a migration without transaction that was interrupted.

@@ -23,8 +23,8 @@ def snapshot() -> None:
     """The copies of the database that one can go back to."""
 
 
-@snapshot.command("list")
 @common_options
+@snapshot.command("list")
 @click.pass_context
 def list_snapshots(context: click.Context) -> None:
     """List them, newest first."""
@@ -55,9 +55,9 @@ def _line(item: Snapshot) -> str:
     )
 
 
+@common_options
 @snapshot.command("create")
 @click.option("--note", default="", help="What it is for.")
-@common_options
 @click.pass_context
 def create(context: click.Context, note: str) -> None:
     """Take one now. It stays until it is pruned with --manual-too."""
@@ -69,9 +69,9 @@ def create(context: click.Context, note: str) -> None:
     call.output.answer(f"snapshot  {taken.id}   {size(taken.size_bytes)}\n\nGo back to it: migrate restore {taken.id}")
 
 
+@common_options
 @snapshot.command("verify")
 @click.argument("snapshot_id", metavar="[ID]", required=False)
-@common_options
 @click.pass_context
 def verify(context: click.Context, snapshot_id: str | None) -> int:
     """Check one, or all: size, SHA-256 and SQLite's integrity check. Exit code 8 where one is damaged."""
@@ -89,12 +89,12 @@ def verify(context: click.Context, snapshot_id: str | None) -> int:
     return exits.FINDINGS if damaged else exits.DONE
 
 
+@common_options
 @snapshot.command("prune")
 @click.option("--keep", type=int, metavar="N", help="Keep the last N.")
 @click.option("--days", type=float, help="Keep none older than that.")
 @click.option("--bytes", "total_bytes", type=int, help="Keep no more than that altogether.")
 @click.option("--manual-too", is_flag=True, help="Those that were asked for as well.")
-@common_options
 @click.pass_context
 def prune(
     context: click.Context, keep: int | None, days: float | None, total_bytes: int | None, manual_too: bool
@@ -112,9 +112,9 @@ def prune(
     call.output.answer(f"{counted(len(gone), 'snapshot')} removed. What is left: migrate snapshot list")
 
 
+@common_options
 @click.command()
 @click.argument("snapshot_id", metavar="ID")
-@common_options
 @click.pass_context
 def restore(context: click.Context, snapshot_id: str) -> None:
     """Make the database what a snapshot holds.

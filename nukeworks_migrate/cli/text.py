@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
-# Control characters could move the cursor or recolour what stands before them; the marks that turn
-# the direction of writing could make one name look like another.
-_UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]")
-
 
 def printable(text: object, *, lines: bool = False) -> str:
-    """Return `text` with control characters written as escapes; with `lines`, line ends stay."""
-    shown = _UNSAFE.sub(lambda match: _escaped(match[0]), str(text))
-    shown = shown.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be written
-    return shown if lines else shown.replace("\n", "\\n")
+    """Return `text` with all that is not for the eye written as escapes; with `lines`, line ends stay.
+
+    That is control characters, which could move the cursor or recolour what stands before them, marks that
+    turn the direction of writing, and half surrogate pairs, which no console can take.
+    """
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() or (lines and c == "\n") else _escaped(c) for c in shown)
 
 
 def _escaped(character: str) -> str:
-    if character == "\t":
-        return "    "
-    return repr(character)[1:-1]
+    return "    " if character == "\t" else repr(character)[1:-1]
 
 
 def size(count: int) -> str:

@@ -9,11 +9,11 @@ from .options import begin, common_options
 from .text import printable
 
 
+@common_options
 @click.command()
 @click.argument("title")
 @click.option("--after", metavar="NAME", help="Depend on this one instead of on every head.")
 @click.option("--data", is_flag=True, help="Begin with a transform in Python.")
-@common_options
 @click.pass_context
 def new(context: click.Context, title: str, after: str | None, data: bool) -> None:
     """Write the next migration's file, numbered and with its dependencies filled in."""

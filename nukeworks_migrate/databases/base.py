@@ -1,8 +1,7 @@
 """What a database owes to the rest: nothing above this folder knows which one it talks to.
 
-A `Database` says where a database is and opens nothing until asked. A `Reader` sees it without changing a
-byte, a `Writer` is the run's one connection, and a `StepSession` is the part of the writer that a
-migration's code may use: guarded, so that it can neither end the run's transaction nor step around it.
+A `Database` says where a database is and opens nothing until asked; a `Reader` sees it without changing a byte.
+What a run needs besides is in `writing`, which only runs import.
 """
 
 from __future__ import annotations
@@ -11,30 +10,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .writing import CopyResult, Holder, Restore, Writer
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 StopRequested = Callable[[], bool]  # whether a signal has asked to end
-
-
-class StopSignal(BaseException):
-    """Raised inside a migration when a signal asked to end; no `except Exception` holds it up."""
-
-
-class TransactionLost(Exception):
-    """The transaction ended under the migration; whether that undid or kept its work, `Writer.fate` tells."""
-
-
-class Fate(StrEnum):
-    """What became of a transaction that ended without the runner."""
-
-    ROLLED_BACK = "rolled back"
-    COMMITTED = "committed"
-    UNKNOWN = "unknown"
 
 
 class Capabilities(NamedTuple):
@@ -64,52 +48,12 @@ class Deadline:
         return not self._stop_requested()
 
 
-class Holder(NamedTuple):
-    """Who holds the migration lock, as a waiter reads it."""
-
-    who: str
-    host: str
-    pid: int
-    since: str  # UTC, ISO 8601
-    command: str
-    run_id: str
-
-    def __str__(self) -> str:
-        return f"{self.who} on {self.host} (process {self.pid}, migrate {self.command}, since {self.since})"
-
-
 class Column(NamedTuple):
     name: str
     type: str
     not_null: bool
     default: str | None
     primary_key: int  # place in the primary key, from 1; 0 when it is not in it
-
-
-class KeyPath(NamedTuple):
-    """How the rows of a table are walked in pages: unique, not null, in this order."""
-
-    columns: tuple[str, ...]
-
-
-class Violation(NamedTuple):
-    """A row whose foreign key finds nothing."""
-
-    table: str
-    key: tuple[Any, ...]  # the row's primary key, or its rowid where it has none
-    columns: tuple[str, ...]  # of the foreign key
-    parent: str
-
-    def __str__(self) -> str:
-        key = ", ".join(repr(value) for value in self.key)
-        return f"{self.table} ({key}): {', '.join(self.columns)} has no row in {self.parent}"
-
-
-class CopyResult(NamedTuple):
-    """A finished copy of a database: one file, flushed, and checked."""
-
-    size_bytes: int
-    sha256: str
 
 
 class Row(tuple[Any, ...]):
@@ -154,122 +98,6 @@ class Reader(ABC):
     @abstractmethod
     def columns(self, table: str) -> list[Column]:
         """Columns of `table` in their order; empty where there is no such table (a view is none)."""
-
-
-class StepSession(ABC):
-    """What one migration may do to the database.
-
-    From the first refusal or stop on every call raises, whatever the migration catches.
-    """
-
-    last_statement: str = ""  # the one that ran last, or failed
-    failure: BaseException | None = None  # what the database or the guard raised last
-    statements: int = 0
-
-    @property
-    @abstractmethod
-    def commits_each_statement(self) -> bool:
-        """Whether a statement would commit by itself now: the step has no transaction, nor one of its own."""
-
-    @abstractmethod
-    def execute(self, sql: str, params: Parameters = ()) -> int: ...
-
-    @abstractmethod
-    def executemany(self, sql: str, rows: Iterable[Parameters]) -> int: ...
-
-    @abstractmethod
-    def query(self, sql: str, params: Parameters = ()) -> list[Row]: ...
-
-    @property
-    @abstractmethod
-    def connection(self) -> Any:
-        """A DB-API connection for libraries that want one; a proxy, guarded as the session is."""
-
-    @abstractmethod
-    def transaction(self) -> AbstractContextManager[None]:
-        """A transaction of its own, in a step that has none; refused in one that has."""
-
-    @abstractmethod
-    def key_path(self, table: str, key: Sequence[str] | None) -> KeyPath:
-        """How to walk `table` in pages: by `key`, or by its primary key."""
-
-    @abstractmethod
-    def user_code(self) -> AbstractContextManager[None]:
-        """Put the guard up while the migration's own code runs.
-
-        Leaving it closes what the step left open, and raises what the migration swallowed: a refusal, a lost
-        transaction, a stop.
-        """
-
-
-class Writer(Reader):
-    """The run's one connection."""
-
-    @abstractmethod
-    def begin(self, deadline: Deadline) -> None:
-        """Begin the run's transaction, holding out other writers.
-
-        Raises:
-            Busy: another writer was there until the deadline.
-        """
-
-    @abstractmethod
-    def commit(self, deadline: Deadline) -> None:
-        """Commit; a reader may hold it up until the deadline.
-
-        Raises:
-            Busy: it did; the transaction has been rolled back.
-        """
-
-    @abstractmethod
-    def rollback(self) -> None: ...
-
-    @property
-    @abstractmethod
-    def in_transaction(self) -> bool: ...
-
-    @abstractmethod
-    def execute(self, sql: str, params: Parameters = ()) -> int:
-        """Run a statement of the framework's own."""
-
-    @abstractmethod
-    def executemany(self, sql: str, rows: Iterable[Parameters]) -> None: ...
-
-    @abstractmethod
-    def step(
-        self, *, in_transaction: bool, before_first: Callable[[], None] | None = None
-    ) -> AbstractContextManager[StepSession]:
-        """Give the session for one step.
-
-        With `in_transaction`, a savepoint stands around it: kept by leaving, undone by raising.
-        `before_first` is called before the migration's first statement.
-        """
-
-    @abstractmethod
-    def fate(self) -> Fate:
-        """What became of the transaction since `begin`, when it is not there any more."""
-
-    @abstractmethod
-    def remember_violations(self, snapshot: Path | None) -> None:
-        """Learn which foreign-key violations were there before the run: from its snapshot, or by a check now."""
-
-    @abstractmethod
-    def new_violations(self, session: StepSession) -> list[Violation]:
-        """Rows that break a foreign key since `session`'s step, and did not before the run."""
-
-
-class Restore:
-    """What a restore does besides putting the rows back; the database calls it at the right instant."""
-
-    def __init__(
-        self,
-        save_present: Callable[[Callable[[Path], CopyResult]], None],
-        prepare: Callable[[Writer], None],
-        wait: Deadline,
-    ) -> None:
-        self.save_present = save_present  # given how to copy what is there now
-        self.prepare = prepare  # writes into the copy before it becomes the database
-        self.wait = wait
 
 
 class Database(ABC):

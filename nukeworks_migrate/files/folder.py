@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import NamedTuple
 
 from ..errors import FilesRefused, Problem, Refused
@@ -13,7 +12,7 @@ from .header import Header
 from .index import HeaderIndex
 from .source import SourceFile, bundle_checksum, read_source
 
-_MIGRATION = re.compile(r"([0-9]+)_([a-z0-9][a-z0-9_]*)\.py")
+_WORDS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 class Folder(NamedTuple):
@@ -71,9 +70,9 @@ class _Reading:
         is_python = name.lower().endswith(".py")
         if name.startswith(".") or not (is_python or name[:1].isdigit()):
             return  # README.md, __pycache__, .gitkeep: nothing that looks like a migration
-        match = _MIGRATION.fullmatch(name)
+        version = _version_of(name)
         is_helper = name.startswith("_") and name.endswith(".py")
-        if match is None and not is_helper:
+        if version is None and not is_helper:
             self.problem(name, 0, *_wrong_name(name))
             return
         if entry.is_dir():
@@ -88,11 +87,11 @@ class _Reading:
             self.problem(name, 0, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")
             return
         stem = name.removesuffix(".py")
-        if match is not None:
-            if len(match[1]) > 40 or int(match[1]) > HIGHEST_VERSION:
+        if version is not None:
+            if version > HIGHEST_VERSION:
                 self.problem(name, 0, f"the version is above {HIGHEST_VERSION}", "give it a smaller number")
                 return
-            self.numbers[stem] = int(match[1])
+            self.numbers[stem] = version
         self.sources[stem] = source
         self.headers[stem] = index.header(source, is_helper=is_helper)
         for found in self.headers[stem].problems:
@@ -154,15 +153,23 @@ class _Reading:
                     )
 
 
+def _version_of(name: str) -> int | None:
+    """The version of a migration's file; None where the name is not digits, underscore, lower-case words."""
+    digits, underscore, words = name.removesuffix(".py").partition("_")
+    number = name.endswith(".py") and digits.isascii() and digits.isdigit()
+    if not (number and underscore and words and words[0] != "_" and _WORDS.issuperset(words)):
+        return None
+    return int(digits) if len(digits) <= 40 else HIGHEST_VERSION + 1
+
+
 def _wrong_name(name: str) -> tuple[str, str]:
     stem, _, ending = name.rpartition(".")
     if not name.lower().endswith(".py"):
         if ending.lower() == "sql":
             return "is SQL, which is not run", 'put it into a Python migration: db.script("""…""")'
         return "looks like a migration, and is none", "rename it so that it ends in .py, or move it away"
-    words = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
-    fits = f"{words}.py"
-    if _MIGRATION.fullmatch(fits):
+    fits = "".join(character if character in _WORDS else "_" for character in stem.lower()).strip("_") + ".py"
+    if _version_of(fits) is not None:
         remedy = f"rename it: {fits}"
     else:
         remedy = "rename it, number first: 0001_what_it_does.py; a helper begins with _"

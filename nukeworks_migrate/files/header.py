@@ -10,7 +10,7 @@ from ..model.migration import TransactionMode
 
 HEADER_NAMES = frozenset({"depends_on", "transaction", "resources"})
 FUNCTION_NAMES = frozenset({"upgrade", "downgrade", "check", "verify"})
-_RELATIVE_IMPORT = re.compile(rb"from[\s\\]*\.")
+_RELATIVE_IMPORT = rb"from[\s\\]*\."  # not compiled here: a file that is in the index needs no look
 _FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -34,27 +34,6 @@ class Header(NamedTuple):
     imports: tuple[tuple[str, int], ...] = ()  # helpers as they are imported: name without .py, and line
     problems: tuple[HeaderProblem, ...] = ()
 
-    def as_record(self) -> dict[str, Any]:
-        """The header as JSON can hold it, for the index; what is as always is left out."""
-        record: dict[str, Any] = {"description": self.description}
-        if self.depends_on_line:
-            record |= {"depends_on": self.depends_on, "depends_on_line": self.depends_on_line}
-        if self.transaction != TransactionMode.SINGLE.value:
-            record["transaction"] = self.transaction
-        if self.resources:
-            record["resources"] = self.resources
-        if self.imports:
-            record["imports"] = self.imports
-        record |= {name: True for name in ("has_downgrade", "has_check", "has_verify") if getattr(self, name)}
-        return record
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Header:
-        lists: dict[str, Any] = {name: tuple(record[name]) for name in ("depends_on", "resources") if name in record}
-        if "imports" in record:
-            lists["imports"] = tuple((name, line) for name, line in record["imports"])
-        return cls(**{**record, **lists})
-
 
 def read_header(content: bytes, *, is_helper: bool = False) -> Header:
     """Return the header of a file with these bytes, with all problems found in it.
@@ -70,7 +49,7 @@ def read_header(content: bytes, *, is_helper: bool = False) -> Header:
     except (RecursionError, MemoryError):
         return _unreadable(0, "nested too deeply to be parsed", "move the data out of the expression")
     reader = _Reader()
-    if _RELATIVE_IMPORT.search(content):
+    if re.search(_RELATIVE_IMPORT, content):
         reader.read_imports(tree)
     if not is_helper:
         reader.read_module(tree, may_yield=b"yield" in content)

@@ -2,11 +2,13 @@
 
 It lies in `versions/__pycache__/` and only saves parsing: every file is still read and hashed each time, so
 a stale index cannot be believed. Losing it, or not being able to write it, costs time and nothing else.
+
+It is text, a line for each file with tabs between the fields; the json module takes longer to import than
+the index of a small folder to read.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from contextlib import suppress
@@ -14,7 +16,8 @@ from contextlib import suppress
 from .header import Header, read_header
 from .source import SourceFile
 
-_FORMAT = 1  # raised when a header is read differently
+_FORMAT = 2  # raised when a header is read or written differently
+_FIELDS = len(Header._fields) - 1  # all but the problems: a header with problems is read again, until they are gone
 
 
 class HeaderIndex:
@@ -23,20 +26,16 @@ class HeaderIndex:
     def __init__(self, folder: str, *, enabled: bool = True) -> None:
         # By version of Python too: what is a syntax error for one is none for another.
         tag = f"{sys.implementation.cache_tag or 'python'}-{_FORMAT}"
-        self._path = os.path.join(folder, "__pycache__", f"nukeworks_migrate.{tag}.json")
+        self._path = os.path.join(folder, "__pycache__", f"nukeworks_migrate.{tag}.txt")
         self._enabled = enabled
-        self._kept: dict[str, object] = {}
-        self._used: dict[str, object] = {}
+        self._kept: dict[str, str] = {}
+        self._used: list[str] = []
         self._added = False
 
     def __enter__(self) -> HeaderIndex:
         if self._enabled:
-            try:
-                with open(self._path, "rb") as file:
-                    kept = json.loads(file.read())
-                self._kept = kept if isinstance(kept, dict) else {}
-            except (OSError, ValueError, RecursionError):
-                self._kept = {}
+            with suppress(OSError, ValueError), open(self._path, encoding="utf-8", newline="\n") as file:
+                self._kept = {line.partition("\t")[0]: line for line in file.read().split("\n")}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,29 +45,64 @@ class HeaderIndex:
     def header(self, source: SourceFile, *, is_helper: bool) -> Header:
         """Return the header of `source`, from the index when it holds these very bytes."""
         key = f"{'helper' if is_helper else 'migration'}:{source.sha256}"
-        record = self._kept.get(key)
-        if isinstance(record, dict):
-            try:
-                header = Header.from_record(record)
-            except (TypeError, KeyError, ValueError):
-                header = None
-            if header is not None:
-                self._used[key] = record
-                return header
-        header = read_header(source.content, is_helper=is_helper)
-        if not header.problems:  # problems are read again, until they are gone
-            self._used[key] = header.as_record()
-            self._added = True
+        line = self._kept.get(key)
+        header = _from_line(line) if line is not None else None
+        if header is None:
+            header = read_header(source.content, is_helper=is_helper)
+            line = _to_line(key, header)
+            self._added = self._added or line is not None
+        if line is not None:
+            self._used.append(line)
         return header
 
     def _write(self) -> None:
         temporary = f"{self._path}.{os.getpid()}"
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(json.dumps(self._used, separators=(",", ":")))
+            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                file.write("\n".join(self._used))
             os.replace(temporary, self._path)
-        except OSError:
+        except (OSError, ValueError):
             # A folder that cannot be written is read more slowly, and that is all.
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def _to_line(key: str, header: Header) -> str | None:
+    """The line of a header; None for one that a line cannot hold, and for one with problems."""
+    fields = [
+        header.description,
+        ",".join(header.depends_on),
+        str(header.depends_on_line),
+        header.transaction,
+        ",".join(header.resources),
+        str(int(header.has_downgrade)),
+        str(int(header.has_check)),
+        str(int(header.has_verify)),
+        ",".join(f"{name}:{line}" for name, line in header.imports),
+    ]
+    line = "\t".join([key, *fields])
+    written = not header.problems and "\n" not in line and _from_line(line) == header
+    return line if written else None
+
+
+def _from_line(line: str) -> Header | None:
+    """The header of a line; None where the line is not what `_to_line` writes."""
+    fields = line.split("\t")[1:]
+    if len(fields) != _FIELDS:
+        return None
+    description, depends_on, depends_on_line, transaction, resources, downgrade, check, verify, imports = fields
+    try:
+        return Header(
+            description,
+            tuple(depends_on.split(",")) if depends_on else (),
+            int(depends_on_line),
+            transaction,
+            tuple(resources.split(",")) if resources else (),
+            downgrade == "1",
+            check == "1",
+            verify == "1",
+            tuple((name, int(at)) for name, _, at in (item.partition(":") for item in imports.split(",") if item)),
+        )
+    except ValueError:
+        return None

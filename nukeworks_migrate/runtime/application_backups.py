@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..databases.base import Reader, Writer
+from ..databases.base import Reader
+from ..databases.writing import Writer
 
 TABLE = "database_snapshots"
 KIND = "MIGRATION_BACKUP"

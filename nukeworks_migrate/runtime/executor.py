@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
 
-from ..databases.base import Database, Deadline, Fate, StepSession, StopSignal, TransactionLost, Writer
-from ..databases.ledger import Ledger, LogEvent, StoredFile
+from ..databases.base import Database, Deadline
+from ..databases.ledger import LogEvent
+from ..databases.log import StoredFile
+from ..databases.recording import Ledger
+from ..databases.writing import Fate, StepSession, StopSignal, TransactionLost, Writer
 from ..errors import Interrupted, MigrateError, NotRolledBack, StepFailed, Stopped
 from ..model.events import Committed, OnEvent, StepBroke, StepFinished, StepStarted
 from ..model.plan import Direction, Plan, Step

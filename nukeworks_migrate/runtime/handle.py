@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from ..databases.base import Database, Parameters, Row, StepSession
+from ..databases.base import Database, Parameters, Row
+from ..databases.writing import StepSession
 from ..errors import MissingResource
 from ..model.events import Event, Logged, Progressed, StatementRan
 from ..model.plan import Step

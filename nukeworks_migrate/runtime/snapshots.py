@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..databases.base import CopyResult, Database, Deadline
+from ..databases.base import Database, Deadline
+from ..databases.writing import CopyResult
 from ..errors import SnapshotRefused, UsageError
 from .clock import stamp
 

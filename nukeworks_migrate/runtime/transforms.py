@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..databases.base import Parameters, StepSession
+from ..databases.base import Parameters
+from ..databases.writing import StepSession
 
 
 class _Skip:

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import Busy, DatabaseRefused, SnapshotRefused
-from ..base import CopyResult, Deadline, Restore
+from ..base import Deadline
+from ..writing import CopyResult, Restore
 from .connection import connect, explain, is_busy, retry_while_busy
 from .files import COMPANIONS
 from .writer import SqliteWriter

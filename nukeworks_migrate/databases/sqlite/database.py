@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from ...errors import DatabaseRefused
-from ..base import Capabilities, CopyResult, Database, Deadline, Holder, Reader, Restore, StopRequested
+from ..base import Capabilities, Database, Deadline, Reader, StopRequested
 from .connection import open_reader
 from .files import path_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..writing import CopyResult, Holder, Restore
     from .writer import SqliteWriter
 
 

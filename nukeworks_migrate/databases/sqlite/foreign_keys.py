@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..base import Violation
+from ..writing import Violation
 from .connection import quote
 from .guard import Touched
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import Busy, DatabaseRefused
-from ..base import Deadline, Holder
+from ..base import Deadline
+from ..writing import Holder
 from .connection import connect, is_busy, retry_while_busy
 
 # Closing a descriptor of the lock file would drop the POSIX locks that another thread holds on it through

@@ -9,16 +9,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ...errors import StatementRefused
-from ..base import (
-    Deadline,
-    KeyPath,
-    Parameters,
-    Row,
-    StepSession,
-    StopRequested,
-    StopSignal,
-    TransactionLost,
-)
+from ..base import Deadline, Parameters, Row, StopRequested
+from ..writing import KeyPath, StepSession, StopSignal, TransactionLost
 from .connection import SqliteReader, fetch_rows, quote, retry_while_busy
 from .guard import Guard, Refusal, refused_transaction
 

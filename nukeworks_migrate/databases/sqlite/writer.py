@@ -10,16 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import Busy, StepFailed
-from ..base import (
-    Deadline,
-    Fate,
-    Parameters,
-    StepSession,
-    StopRequested,
-    TransactionLost,
-    Violation,
-    Writer,
-)
+from ..base import Deadline, Parameters, StopRequested
+from ..writing import Fate, StepSession, TransactionLost, Violation, Writer
 from .connection import SqliteReader, connect, explain, is_busy, retry_while_busy
 from .foreign_keys import ForeignKeyMap, is_mismatch, violations_of
 from .guard import Guard

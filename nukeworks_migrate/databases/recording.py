@@ -1,0 +1,246 @@
+"""Writing the ledger: over the run's own connection, inside whatever transaction it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..errors import PlanMoved
+from ..model.history import History
+from ..model.migration import Migration
+from .ledger import ADDED_COLUMNS, LEDGER, LOG, SOURCE, LogEvent, ledger_columns
+from .log import StoredFile
+from .writing import Writer
+
+_CREATE_LEDGER = f"""
+CREATE TABLE {LEDGER} (
+    version INTEGER PRIMARY KEY,
+    applied_date TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    applied_by TEXT,
+    description TEXT,
+    name TEXT,
+    checksum TEXT,
+    position INTEGER,
+    run_id TEXT,
+    duration_ms INTEGER
+)"""
+_CREATE_LOG = f"""
+CREATE TABLE {LOG} (
+    id INTEGER PRIMARY KEY,
+    happened_at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    version INTEGER,
+    name TEXT,
+    direction TEXT,
+    checksum TEXT,
+    duration_ms INTEGER,
+    run_id TEXT,
+    who TEXT,
+    host TEXT,
+    tool_version TEXT,
+    snapshot TEXT,
+    detail TEXT
+)"""
+_CREATE_SOURCE = f"""
+CREATE TABLE {SOURCE} (
+    checksum TEXT NOT NULL,
+    file TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (checksum, file)
+)"""
+
+
+class Actor(NamedTuple):
+    """Who does a run, for every row that it writes."""
+
+    run_id: str
+    who: str
+    host: str
+    tool_version: str
+
+
+class Ledger:
+    """Writes the ledger over the run's own connection, inside whatever transaction it has."""
+
+    def __init__(self, writer: Writer, actor: Actor, history: History) -> None:
+        self._writer = writer
+        self._actor = actor
+        self._position = history.next_position
+        self._stored: set[str] = set()
+        self._sources: list[tuple[str, ...]] = []
+        self._log: list[tuple[object, ...]] = []
+        self._applied = set(history.applied)
+
+    def prepare(self) -> None:
+        """Make the ledger's tables, or add to the old system's what it lacks."""
+        columns = {column.name.lower() for column in ledger_columns(self._writer)}
+        if not columns:
+            self._writer.execute(_CREATE_LEDGER)
+        for name, kind in ADDED_COLUMNS.items():
+            if columns and name not in columns:
+                self._writer.execute(f"ALTER TABLE {LEDGER} ADD COLUMN {name} {kind}")
+        if not self._writer.columns(LOG):
+            self._writer.execute(_CREATE_LOG)
+        if not self._writer.columns(SOURCE):
+            self._writer.execute(_CREATE_SOURCE)
+
+    def refuse_if_moved(self) -> None:
+        """Look whether somebody without the migration lock wrote the ledger since the last commit.
+
+        Raises:
+            PlanMoved: somebody did.
+        """
+        expected = (len(self._applied), max(self._applied, default=None))
+        if tuple(self._writer.query(f"SELECT count(*), max(version) FROM {LEDGER}")[0]) != expected:
+            raise PlanMoved(
+                "somebody else changed the ledger during the run",
+                cause=f"{LEDGER} is written by a program that does not take the migration lock",
+                next_step="see where it stands: migrate status",
+            )
+
+    def has_log(self) -> bool:
+        return bool(self._writer.columns(LOG))
+
+    def add(
+        self,
+        migration: Migration,
+        files: Iterable[StoredFile],
+        *,
+        now: str,
+        duration_ms: int | None,
+        event: LogEvent = LogEvent.APPLIED,
+        snapshot: str = "",
+        detail: str = "",
+    ) -> None:
+        """Record `migration` as applied, with the text of its files, and log it. `now` is UTC, ISO 8601."""
+        self._writer.execute(
+            f"INSERT INTO {LEDGER} (version, applied_date, applied_by, description, name, checksum, position,"
+            " run_id, duration_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                migration.version,
+                _seconds(now),
+                self._actor.who,
+                migration.description,
+                migration.name,
+                migration.checksum,
+                self._position,
+                self._actor.run_id,
+                duration_ms,
+            ),
+        )
+        self._position += 1
+        self._applied.add(migration.version)
+        self._store(migration.checksum, files)
+        self.log(
+            event,
+            migration,
+            now=now,
+            direction="up",
+            duration_ms=duration_ms,
+            snapshot=snapshot,
+            detail=detail,
+        )
+
+    def remove(
+        self,
+        migration: Migration,
+        *,
+        now: str,
+        duration_ms: int | None,
+        event: LogEvent = LogEvent.REVERTED,
+        snapshot: str = "",
+        detail: str = "",
+    ) -> None:
+        """Record `migration` as not applied, and log it."""
+        self._writer.execute(f"DELETE FROM {LEDGER} WHERE version = ?", (migration.version,))
+        self._applied.discard(migration.version)
+        self.log(
+            event,
+            migration,
+            now=now,
+            direction="down",
+            duration_ms=duration_ms,
+            snapshot=snapshot,
+            detail=detail,
+        )
+
+    def adopt(self, migration: Migration, files: Iterable[StoredFile], *, now: str) -> None:
+        """Give a row of the old system the name and the checksum of today's file."""
+        self._identify(migration, files)
+        self.log(LogEvent.ADOPTED, migration, now=now)
+
+    def accept(self, migration: Migration, files: Iterable[StoredFile], *, now: str, reason: str) -> None:
+        """Take today's file for the one that ran, and log why."""
+        self._identify(migration, files)
+        self.log(LogEvent.ACCEPTED, migration, now=now, detail=reason)
+
+    def _identify(self, migration: Migration, files: Iterable[StoredFile]) -> None:
+        self._writer.execute(
+            f"UPDATE {LEDGER} SET name = ?, checksum = ? WHERE version = ?",
+            (migration.name, migration.checksum, migration.version),
+        )
+        self._store(migration.checksum, files)
+
+    def _store(self, checksum: str, files: Iterable[StoredFile]) -> None:
+        if checksum in self._stored:
+            return
+        self._stored.add(checksum)
+        self._sources.extend((checksum, stored.file, stored.text, checksum, stored.file) for stored in files)
+
+    def log(
+        self,
+        event: LogEvent,
+        migration: Migration | None,
+        *,
+        now: str,
+        direction: str = "",
+        duration_ms: int | None = None,
+        snapshot: str = "",
+        detail: str = "",
+    ) -> None:
+        """Append one row to the log, with the next `flush`."""
+        self._log.append(
+            (
+                now,
+                event.value,
+                migration.version if migration else None,
+                migration.name if migration else None,
+                direction or None,
+                migration.checksum if migration else None,
+                duration_ms,
+                self._actor.run_id,
+                self._actor.who,
+                self._actor.host,
+                self._actor.tool_version,
+                snapshot or None,
+                detail or None,
+            )
+        )
+
+    def flush(self) -> None:
+        """Write the rows of the log and the texts that have been collected; to be called before each commit.
+
+        They wait until then because DDL makes the database compile every statement again: written one by one
+        between the steps, they would cost more than small steps themselves.
+        """
+        self._writer.executemany(
+            f"INSERT INTO {SOURCE} (checksum, file, text) SELECT ?, ?, ? WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {SOURCE} WHERE checksum = ? AND file = ?)",
+            self._sources,
+        )
+        self._writer.executemany(
+            f"INSERT INTO {LOG} (happened_at, event, version, name, direction, checksum, duration_ms, run_id,"
+            " who, host, tool_version, snapshot, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._log,
+        )
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what has been collected and not written: its transaction was rolled back."""
+        self._sources.clear()
+        self._log.clear()
+
+
+def _seconds(now: str) -> str:
+    """The ledger's own date, in the form in which the old system's rows and CURRENT_TIMESTAMP have it."""
+    return now.replace("T", " ")[:19]
