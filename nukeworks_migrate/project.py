@@ -66,6 +66,13 @@ class Project:
             raise _bad("lock_timeout", lock_timeout_s, "seconds, 0 or more")
         if snapshot_keep < 1:
             raise _bad("snapshot_keep", snapshot_keep, "1 or more")
+        for name, value in (
+            ("snapshot_keep_days", snapshot_keep_days),
+            ("snapshot_keep_bytes", snapshot_keep_bytes),
+            ("snapshot_max_bytes", snapshot_max_bytes),
+        ):
+            if value is not None and not 0 <= value < float("inf"):
+                raise _bad(name, value, "0 or more")
 
     @property
     def versions_path(self) -> str:

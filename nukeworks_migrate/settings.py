@@ -142,7 +142,7 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
             if not isinstance(value, str):
                 raise TypeError
             return value
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (setting.kind is int and isinstance(value, float)):
             raise TypeError
         return setting.kind(value)
     except (ValueError, TypeError, KeyError):
@@ -194,8 +194,18 @@ def _section_of(path: str) -> Mapping[str, Any] | None:
     try:
         with open(path, "rb") as file:
             content = file.read()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        if os.path.isdir(path):
+            return None
+        # Passing it over could mean another file, upwards, and so another database.
+        raise BadSetting(
+            f"{path} cannot be read",
+            cause=error.strerror or str(error),
+            unchanged="nothing was opened",
+            next_step="make it readable, or name another one: --config",
+        ) from error
     if _SECTION.encode() not in content:
         return None
     try:
@@ -204,7 +214,9 @@ def _section_of(path: str) -> Mapping[str, Any] | None:
             import tomllib
 
             section = tomllib.loads(text).get("tool", {}).get(_SECTION)
-            return section if isinstance(section, dict) else None
+            if section is not None and not isinstance(section, dict):
+                raise ValueError(f"tool.{_SECTION} is {section!r}, and should be a table")
+            return section
         import configparser
 
         parser = configparser.ConfigParser(interpolation=None)

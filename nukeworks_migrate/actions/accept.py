@@ -54,6 +54,7 @@ def accept(project: Project, name: str, *, reason: str, on_event: OnEvent = igno
         ledger.accept(migration, stored_files(current.folder, migration.name), now=clock.now(), reason=reason.strip())
 
     with current.listening():
+        current.refuse_missing()
         current.standing()
         change_ledger(current, change)
     return Accepted(current.database.label, found[0], reason.strip())

@@ -69,7 +69,7 @@ def migration_history(project: Project, name: str) -> MigrationHistory:
             folder.graph[version].name if version in folder.graph else (entry.name or "" if entry else ""),
             entry,
             events,
-            tuple(read_source(reader, checksum or "")),
+            _own_files(read_source(reader, checksum or ""), entry.name if entry is not None else None),
             next((drift for drift in standing.drifts if drift.version == version), None),
         )
 
@@ -84,3 +84,9 @@ def _version(name: str, entries: tuple[Entry, ...], log: list[LogRow], graph) ->
         if name in known:
             return known[name]
         raise
+
+
+def _own_files(files: list[StoredFile], name: str | None) -> tuple[StoredFile, ...]:
+    """The files of one checksum without the same text under another name, which it had before it was renamed."""
+    own = [file for file in files if file.file.startswith("_") or name is None or file.file == f"{name}.py"]
+    return tuple(own or files)

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..databases.base import Database, Deadline
 from ..databases.recording import Actor, Ledger
-from ..databases.writing import CopyResult, Holder, Writer
+from ..databases.writing import CopyResult, Holder, StopSignal, Writer
 from ..errors import (
+    DatabaseRefused,
     HotJournal,
     MigrateError,
     MissingResource,
@@ -85,14 +86,19 @@ class Call:
         with self.stop.listening():
             try:
                 yield
+            except StopSignal:
+                raise self._stopped_early() from None
             except MigrateError as error:
                 if self.stop.requested() and not isinstance(error, (Stopped, PartWay)):
-                    raise Stopped(
-                        self.stop.signal_number,
-                        "stopped before anything ran",
-                        unchanged="nothing was run; database and ledger are as they were",
-                    ) from error
+                    raise self._stopped_early() from error
                 raise
+
+    def _stopped_early(self) -> Stopped:
+        return Stopped(
+            self.stop.signal_number,
+            "stopped before anything ran",
+            unchanged="nothing was run; database and ledger are as they were",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +113,14 @@ class Run(Call):
         """Read the files, and name the run; no database is opened."""
         folder = load_project_folder(project)
         return cls(folder=folder, resuming=resuming, **_beginning(project, command, on_event))
+
+    def refuse_missing(self) -> None:
+        """Raise DatabaseRefused where there is no database: a ledger alone would make one, by a typo, of nothing."""
+        if not self.database.exists():
+            raise DatabaseRefused(
+                f"there is no database {self.database.label} yet",
+                next_step="make it: migrate up; or name another one with --database",
+            )
 
     def standing(self) -> Standing:
         """Read where the database stands; an interrupted write is recovered first, under the migration lock."""
@@ -161,7 +175,8 @@ def _run(current: Run, planning: Planning, confirm: Confirm) -> RunReport:
         return RunReport(plan, version_before=version, version_after=version)
     _refuse_missing_resources(plan, current.project)
     proposal = Proposal(plan, current.folder, current.database)
-    confirm(proposal)
+    with current.stop.user_code():  # a signal at the question ends it
+        confirm(proposal)
     with current.lock():
         for _attempt in range(_MOST_ATTEMPTS):
             report = _run_locked(current, planning, proposal, standing)

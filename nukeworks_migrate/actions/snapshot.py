@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..databases.base import Deadline
 from ..databases.ledger import read_history
-from ..errors import DatabaseRefused, SnapshotRefused
+from ..errors import DatabaseRefused, SnapshotRefused, UsageError
 from ..project import Project
 from ..runtime import clock
 from ..runtime.snapshots import Retention, Snapshot, copying
@@ -83,6 +83,11 @@ def prune_snapshots(
             unchanged="nothing was removed",
             next_step="keep 1 or more; the newest good one always stays",
         )
+    for option, value in (("--days", days), ("--bytes", total_bytes)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise UsageError(
+                f"{option} {value} means nothing", unchanged="nothing was removed", next_step="say 0 or more"
+            )
     database = project.open_database()
     retention = Retention(
         project.snapshot_keep if keep is None else keep,

@@ -54,7 +54,7 @@ def stamp(
         raise UsageError(
             "stamp needs a target, or the names to mark",
             unchanged="nothing was changed",
-            next_step="migrate stamp 17, or migrate stamp --applied NAME, or migrate stamp --not-applied NAME",
+            next_step="migrate stamp VERSION\nor: migrate stamp --applied NAME\nor: migrate stamp --not-applied NAME",
         )
     current = Run.begin(project, "stamp", on_event)
 
@@ -62,11 +62,13 @@ def stamp(
         return _choose(standing, None if to is None else str(to), applied, not_applied)
 
     with current.listening():
+        current.refuse_missing()
         standing = current.standing()
         plan = _plan(current, standing, *choose(standing))
         if plan.is_empty:
             return plan
-        confirm(plan)
+        with current.stop.user_code():
+            confirm(plan)
         done: list[StampPlan] = []
 
         def change(ledger: Ledger, standing: Standing) -> None:

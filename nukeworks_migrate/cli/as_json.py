@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from ..actions.check import CheckReport
@@ -9,6 +10,7 @@ from ..actions.history import HistoryReport, MigrationHistory
 from ..actions.plan import PlanReport
 from ..actions.preview import StepPreview
 from ..actions.status import Status
+from ..model.history import Entry
 from ..model.report import RunReport
 
 
@@ -28,13 +30,15 @@ def status_as_json(found: Status) -> dict[str, Any]:
                 "name": line.name,
                 "state": line.state.value,
                 "description": line.description,
-                "applied_at": line.applied_at or None,
+                "applied_at": iso(line.applied_at) or None,
                 "duration_ms": line.duration_ms,
                 "depends_on": list(line.depends_on),
             }
             for line in found.lines
         ],
-        "drift": [{**drift._asdict(), "kind": drift.kind.value} for drift in found.drifts],
+        "drift": [
+            {**drift._asdict(), "kind": drift.kind.value, "applied_at": iso(drift.applied_at)} for drift in found.drifts
+        ],
         "problem": found.problem or None,
     }
 
@@ -126,7 +130,7 @@ def history_as_json(report: HistoryReport) -> dict[str, Any]:
     return {
         "ok": True,
         "database": report.database,
-        "applied": [entry._asdict() for entry in report.entries],
+        "applied": [_entry_as_json(entry) for entry in report.entries],
         "log": [row._asdict() for row in report.log],
     }
 
@@ -137,8 +141,21 @@ def migration_history_as_json(one: MigrationHistory) -> dict[str, Any]:
         "database": one.database,
         "version": one.version,
         "name": one.name,
-        "applied": one.entry._asdict() if one.entry is not None else None,
+        "applied": _entry_as_json(one.entry) if one.entry is not None else None,
         "log": [row._asdict() for row in one.log],
         "source": [stored._asdict() for stored in one.source],
         "diff": one.drift.diff if one.drift is not None else None,
     }
+
+
+def _entry_as_json(entry: Entry) -> dict[str, Any]:
+    return {**entry._asdict(), "applied_at": iso(entry.applied_at)}
+
+
+def iso(moment: str) -> str:
+    """A time of the ledger as ISO 8601 in UTC; what the old system wrote there and is no time stays as it is."""
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return parsed.replace(tzinfo=parsed.tzinfo or UTC).isoformat().replace("+00:00", "Z")

@@ -32,7 +32,10 @@ def show_usage_error(error: click.ClickException, output: Output) -> int:
         told = {"code": "usage", "what": error.format_message(), "exit_code": exits.USAGE}
         output.object("error", {"ok": False, "error": told})
     else:
-        error.show()
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            output.warn(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
+        output.warn(f"Error: {printable(error.format_message())}")
     return exits.USAGE
 
 

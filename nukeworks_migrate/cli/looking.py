@@ -93,6 +93,7 @@ def status_screen(found: Status, *, everything: bool) -> str:
     hidden = set() if everything else {line.version for line in quiet[:-_SHOWN_APPLIED]}
     shown = [line for line in found.lines if line.version not in hidden]
     width = min(max((len(line.name) for line in shown), default=0), 40)
+    widest = max([9, *(len(line.state.value) for line in shown)])
     if shown:
         lines.append("")
     for line in shown:
@@ -101,7 +102,7 @@ def status_screen(found: Status, *, everything: bool) -> str:
             tail = needs or printable(line.description)
         else:
             tail = f"{moment(line.applied_at)}   {seconds(line.duration_ms).rjust(7)}"
-        state = word(line.state.value, 11 if line.state is State.INTERRUPTED else 9)
+        state = word(line.state.value, widest)
         lines.append(f"  {state} {printable(line.name).ljust(width)}   {tail}".rstrip())
     if hidden:
         lines.append(f"  ({len(hidden)} earlier: all applied, checksums match; --all lists them)")

@@ -11,7 +11,7 @@ import click
 from ..errors import MigrateError
 from ..version import __version__
 from .options import common_options, output_of
-from .output import prepare_console
+from .output import hang_up, prepare_console
 
 _COMMANDS = {
     "up": "Apply what is pending.",
@@ -27,6 +27,7 @@ _COMMANDS = {
     "snapshot": "List, create, verify and prune snapshots.",
     "restore": "Make the database what a snapshot holds.",
 }
+_TRUE = ("1", "true", "yes", "on")
 
 
 class Commands(click.Group):
@@ -93,17 +94,32 @@ def commands() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program and exit with its code."""
     prepare_console()
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    code = _complete_for_shell()
+    if code is None:
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
+    hang_up()
+    sys.exit(code)
+
+
+def _complete_for_shell() -> int | None:
+    """Answer a shell that asks for completions, as click has it; None where none asks."""
+    name = os.path.basename(sys.argv[0]).removesuffix(".exe").removesuffix(".py")
+    variable = f"_{name}_COMPLETE".replace("-", "_").upper()
+    instruction = os.environ.get(variable)
+    if not instruction:
+        return None
+    from click.shell_completion import shell_complete
+
+    return shell_complete(commands, {}, name, variable, instruction)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error of a user's ends here, in words."""
     context: click.Context | None = None
-    as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in ("1", "true")
+    as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in _TRUE
     try:
         with commands.make_context("migrate", arguments) as context:
             code = commands.invoke(context)
-            sys.stdout.flush()
             return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -111,23 +127,19 @@ def run(arguments: list[str]) -> int:
         from .errors import show_usage_error
 
         return show_usage_error(error, output_of(context, as_json=as_json))
-    except click.Abort:
-        click.echo("stopped; nothing was changed", err=True)
-        return 130
-    except KeyboardInterrupt:
-        click.echo("stopped by Ctrl-C; nothing was changed", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        output_of(context, as_json=as_json).warn("\nstopped by Ctrl-C; nothing was changed")
         return 130
     except MigrateError as error:
         from .errors import show_error
 
         return show_error(error, output_of(context, as_json=as_json))
     except BrokenPipeError:
-        # The reader of our output has gone (migrate history | head); what was done is done.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0  # only help and version are printed past Output; whoever asked for them has read enough
     except Exception:
         import traceback
 
-        traceback.print_exc()
-        click.echo("\nThis is a bug in nukeworks_migrate: please report it with the lines above.", err=True)
+        output_of(context, as_json=False).warn(
+            f"{traceback.format_exc()}\nThis is a bug in nukeworks_migrate: please report it with the lines above."
+        )
         return 1

@@ -109,14 +109,17 @@ class Call(NamedTuple):
                 unchanged="nothing was changed",
                 next_step="say it beforehand: --yes",
             )
-        try:
-            agreed = click.confirm(question, default=False, err=True)
-        except click.Abort:
-            agreed = False
-        if not agreed:
-            raise NotConfirmed(
-                "answered no", unchanged="nothing was changed", next_step="run it again to be asked again"
-            )
+        while True:
+            click.echo(f"{question} [y/N]: ", err=True, nl=False)
+            answer = sys.stdin.readline()
+            if answer.strip().lower() in ("y", "yes"):
+                return
+            if answer.strip().lower() in ("", "n", "no"):
+                if not answer:
+                    click.echo(err=True)  # Ctrl-D has left the cursor behind the question
+                raise NotConfirmed(
+                    "answered no", unchanged="nothing was changed", next_step="run it again to be asked again"
+                )
 
 
 def begin(context: click.Context) -> Call:

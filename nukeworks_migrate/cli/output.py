@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -34,26 +35,36 @@ class Output:
         self.quiet = quiet
         self.verbose = verbose
         self.colour = colour  # None: where there is a terminal
+        self._deaf: set[bool] = set()  # whether stderr: streams that nobody reads any more
 
     def answer(self, text: str) -> None:
         """Print what was asked for."""
         if not self.as_json:
-            click.echo(text, color=self.colour)
+            self._say(text)
 
     def aside(self, text: str) -> None:
         """Print what is good to know meanwhile, to stderr."""
         if not self.quiet and not self.as_json:
-            click.echo(text, err=True, color=self.colour)
+            self._say(text, err=True)
 
     def warn(self, text: str) -> None:
         """Print what should not be missed, to stderr, also with -q."""
-        click.echo(text, err=True, color=self.colour)
+        self._say(text, err=True)
 
     def object(self, command: str, value: Mapping[str, Any]) -> None:
         """Print the one object of --json."""
         import json
 
-        click.echo(json.dumps({"command": command, **value}, indent=2, ensure_ascii=True))
+        self._say(json.dumps({"command": command, **value}, indent=2, ensure_ascii=True))
+
+    def _say(self, text: str, *, err: bool = False) -> None:
+        """Print, unless nobody listens: a run must not fail because of `| head -1` or a full disk for its words."""
+        if err in self._deaf:
+            return
+        try:
+            click.echo(text, err=err, color=self.colour)
+        except (OSError, ValueError):
+            self._deaf.add(err)
 
 
 def word(text: str, width: int = 0) -> str:
@@ -73,7 +84,21 @@ def wanted_colour(no_color: bool) -> bool | None:
 
 
 def prepare_console() -> None:
-    """Let no character end the program: what a console cannot show is written as an escape."""
+    """Let no character end the program, nor a stream that is closed: what cannot be shown is written as an escape."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def hang_up() -> None:
+    """Write out what is left, and keep the interpreter from failing over it once more when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -81,16 +81,25 @@ def _notes(preview: StepPreview) -> list[str]:
         notes.append(f"{word('note:')} no downgrade: there is no way back through code")
     if step.alone:
         notes.append(f"{word('note:')} if it fails, what it has done stays; it runs at least once")
-    notes.extend(finding_lines(preview.findings))
+    notes += [
+        f"{word('note:')} needs the resource {name!r}, which the application hands in"
+        for name in map(printable, step.migration.resources)
+    ]
+    notes.extend(finding_lines(preview.findings, width=_WIDTH - 7))
     return notes
 
 
-def finding_lines(findings: Iterable[Finding]) -> list[str]:
-    return [
-        f"{word(_SEVERITIES[finding.severity])} {printable(finding.message)}"
-        f"   {printable(finding.where)}   [{finding.code}]"
-        for finding in findings
-    ]
+def finding_lines(findings: Iterable[Finding], *, width: int = _WIDTH) -> list[str]:
+    """A line for each finding, or two where one is not enough."""
+    lines = []
+    for finding in findings:
+        severity = _SEVERITIES[finding.severity]
+        message, where = printable(finding.message), f"{printable(finding.where)}   [{finding.code}]"
+        if len(f"{severity} {message}   {where}") <= width:
+            lines.append(f"{word(severity)} {message}   {where}")
+        else:
+            lines += [f"{word(severity)} {message}", f"{' ' * len(severity)} {where}"]
+    return lines
 
 
 def _statement(sql: str, *, verbose: bool) -> str:

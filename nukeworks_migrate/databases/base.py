@@ -96,6 +96,10 @@ class Reader(ABC):
         """Names of all tables, the ledger's among them, the engine's own left out."""
 
     @abstractmethod
+    def is_view(self, name: str) -> bool:
+        """Whether `name` is a view, which `columns` does not tell from what is not there."""
+
+    @abstractmethod
     def columns(self, table: str) -> list[Column]:
         """Columns of `table` in their order; empty where there is no such table (a view is none)."""
 

@@ -30,6 +30,13 @@ ADDED_COLUMNS = {
 }
 
 
+LOG_COLUMNS = (
+    *("id", "happened_at", "event", "version", "name", "direction", "checksum", "duration_ms", "run_id", "who"),
+    *("host", "tool_version", "snapshot", "detail"),
+)
+SOURCE_COLUMNS = ("checksum", "file", "text")
+
+
 class LogEvent(StrEnum):
     """What a row of the log says happened."""
 
@@ -80,19 +87,34 @@ def ledger_columns(reader: Reader) -> list[Column]:
     """Return the columns of the ledger; none where there is no such table.
 
     Raises:
-        LedgerNotOurs: a table has its name and other columns.
+        LedgerNotOurs: a table or view has the ledger's name, or that of its log or sources, and is none of ours.
     """
     columns = reader.columns(LEDGER)
-    names = {column.name.lower() for column in columns}
     key = [column.name.lower() for column in columns if column.primary_key]
-    if columns and (not names.issuperset(LEGACY_COLUMNS) or key != ["version"]):
-        raise LedgerNotOurs(
-            f"the table {LEDGER} is not this tool's, nor the old system's",
-            cause=f"it has the columns {', '.join(sorted(names))}; expected are at least {', '.join(LEGACY_COLUMNS)},"
-            " with version as the primary key",
-            next_step="rename that table, or keep the two in separate databases",
-        )
+    integer = not columns or any(
+        column.name.lower() == "version" and "INT" in column.type.upper() for column in columns
+    )
+    if columns and (key != ["version"] or not integer):
+        raise _not_ours(LEDGER, columns, LEGACY_COLUMNS, ", with a whole number, version, as the primary key")
+    for name, expected in ((LEDGER, LEGACY_COLUMNS), (LOG, LOG_COLUMNS), (SOURCE, SOURCE_COLUMNS)):
+        found = columns if name == LEDGER else reader.columns(name)
+        if found and not {column.name.lower() for column in found}.issuperset(expected):
+            raise _not_ours(name, found, expected)
+        if not found and reader.is_view(name):
+            raise LedgerNotOurs(
+                f"{name} is a view, and this tool keeps its ledger in a table of that name",
+                next_step="rename that view, or keep the two in separate databases",
+            )
     return columns
+
+
+def _not_ours(name: str, found: list[Column], expected: tuple[str, ...], more: str = "") -> LedgerNotOurs:
+    return LedgerNotOurs(
+        f"the table {name} is not this tool's" + (", nor the old system's" if name == LEDGER else ""),
+        cause=f"it has the columns {', '.join(column.name for column in found)};"
+        f" expected are at least {', '.join(expected)}{more}",
+        next_step="rename that table, or keep the two in separate databases",
+    )
 
 
 def _read_unfinished(reader: Reader) -> tuple[Unfinished, ...]:

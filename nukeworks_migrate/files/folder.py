@@ -30,13 +30,14 @@ class Folder(NamedTuple):
         return [self.sources[name], *(self.sources[helper] for helper in self.helpers.get(name, ()))]
 
 
-def load_folder(path: str, *, shown: str = "", use_index: bool = True) -> Folder:
+def load_folder(path: str | os.PathLike[str], *, shown: str = "", use_index: bool = True) -> Folder:
     """Read every migration in `path`, without importing or running any of them.
 
     Raises:
         FilesRefused: with every problem of names, headers and dependencies, each with file, line and remedy.
         Refused: there is no such folder.
     """
+    path = os.fspath(path)
     shown = (shown or path).rstrip("/\\") or shown
     try:
         entries = sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -168,7 +169,10 @@ def _wrong_name(name: str) -> tuple[str, str]:
         if ending.lower() == "sql":
             return "is SQL, which is not run", 'put it into a Python migration: db.script("""…""")'
         return "looks like a migration, and is none", "rename it so that it ends in .py, or move it away"
-    fits = "".join(character if character in _WORDS else "_" for character in stem.lower()).strip("_") + ".py"
+    from unicodedata import normalize
+
+    plain = normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+    fits = "".join(character if character in _WORDS else "_" for character in plain).strip("_") + ".py"
     if _version_of(fits) is not None:
         remedy = f"rename it: {fits}"
     else:

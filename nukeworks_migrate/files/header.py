@@ -42,6 +42,8 @@ def read_header(content: bytes, *, is_helper: bool = False) -> Header:
     """
     try:
         tree = ast.parse(content)
+        # Some mistakes only the compiler sees: a return outside of a function, an await in a plain one.
+        compile(tree, "migration", "exec", dont_inherit=True)
     except SyntaxError as error:
         return _unreadable(error.lineno or 0, f"syntax error: {error.msg}", "correct it")
     except ValueError as error:  # null bytes, before Python 3.12

@@ -95,7 +95,7 @@ def plan_down(
         raise UsageError(
             "down needs to know how far",
             unchanged="nothing was run; database and ledger are as they were",
-            next_step="say --to VERSION, --only NAME or --steps K; all the way back is: migrate down --to base",
+            next_step="say --to VERSION, --only NAME or --steps K\nall the way back is: migrate down --to base",
         )
     order = graph.in_reverse_order(leaving, history.undo_priority)
     if steps is not None:

@@ -127,16 +127,15 @@ class Standing(NamedTuple):
 def _drifted(drift: Drift) -> ChecksumDrift:
     if drift.kind is DriftKind.RENAMED:
         what = f"version {drift.version} was applied as {drift.applied_name}, and the file is {drift.file_name}"
-        back = f"rename the file back to {drift.applied_name}.py"
+        next_step = f"rename the file back to {drift.applied_name}.py"
     else:
         what = f"{drift.file_name} was changed after it was applied"
-        back = f"restore the file (git checkout -- {drift.path})"
+        next_step = f"restore the file (git checkout -- {drift.path}) and write a new migration"
     return ChecksumDrift(
         what,
         where=f"{drift.path}, applied {drift.applied_at} UTC",
         cause=drift.diff,
-        next_step=f"{back} and write a new migration\n"
-        f"or, if the change is known to be harmless: migrate accept {drift.file_name} --reason …",
+        next_step=f"{next_step}\nor, if the change is known to be harmless: migrate accept {drift.file_name} --reason …",
     )
 
 

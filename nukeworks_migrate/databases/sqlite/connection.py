@@ -104,6 +104,10 @@ class SqliteReader(Reader):
         )
         return [name for (name,) in rows]
 
+    def is_view(self, name: str) -> bool:
+        sql = "SELECT 1 FROM main.sqlite_master WHERE type = 'view' AND name = ? COLLATE NOCASE"
+        return self.raw.execute(sql, (name,)).fetchone() is not None
+
     def columns(self, table: str) -> list[Column]:
         rows = self.raw.execute(
             'SELECT i.name, i.type, i."notnull", i.dflt_value, i.pk'

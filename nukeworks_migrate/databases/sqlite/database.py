@@ -28,7 +28,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, url: str, *, base: str) -> None:
         """Name the file that `url` means, relative to `base`."""
-        written = path_of(url)
+        written = path_of(url, base=base)
         self.path = os.path.realpath(os.path.join(base, written))
         self.label = written
 
@@ -37,6 +37,7 @@ class SqliteDatabase(Database):
         return f"sqlite:{self.path}"
 
     def exists(self) -> bool:
+        self._refuse_folder()
         return os.path.isfile(self.path)
 
     def size_bytes(self) -> int:
@@ -107,9 +108,7 @@ class SqliteDatabase(Database):
     def _refuse_folder(self) -> None:
         """Say in words what SQLite calls "unable to open database file"."""
         if os.path.isdir(self.path):
-            raise DatabaseRefused(
-                f"{self.label} is a folder", where=self.path, next_step="name the file in it: --database"
-            )
+            raise DatabaseRefused(f"{self.label} is a folder", next_step="name the file in it: --database")
         if not os.path.isdir(os.path.dirname(self.path)):
             raise DatabaseRefused(
                 f"the folder of {self.label} does not exist",

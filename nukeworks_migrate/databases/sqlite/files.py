@@ -10,24 +10,38 @@ _PREFIX = "sqlite:///"
 COMPANIONS = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a database
 
 
-def path_of(url: str) -> str:
+def path_of(url: str, *, base: str) -> str:
     """Return the file that `url` means: `sqlite:///relative`, `sqlite:////absolute`, or a plain path.
 
-    A plain path is taken to the letter. In a URL, `%20` and its like are characters to decode, unless a
+    Relative ones mean `base`. A plain path is taken to the letter. In a URL, `%20` and its like are characters to decode, unless a
     file with the undecoded name is what is there; `?` would begin options, of which there are none.
 
     Raises:
         BadSetting: the URL means no file, or could mean two.
     """
-    if not url.lower().startswith("sqlite:"):
-        return url
-    rest = url[len(_PREFIX) :]
-    if not url.lower().startswith(_PREFIX) or rest in ("", ":memory:"):
+    if url == ":memory:" or url.lower() == f"{_PREFIX}:memory:":
         raise BadSetting(
             f"{url} names no file",
             cause="a database in memory is gone when the command ends, and has no second connection",
             unchanged="nothing was opened",
             next_step="name a file: sqlite:///data/app.sqlite",
+        )
+    if not url.lower().startswith("sqlite:"):
+        if not url.strip():
+            raise BadSetting(
+                "the name of the database is empty",
+                unchanged="nothing was opened",
+                next_step="name a file: --database data/app.sqlite",
+            )
+        return url
+    rest = url[len(_PREFIX) :]
+    if not url.lower().startswith(_PREFIX) or not rest:
+        name = url[len("sqlite:") :].lstrip("/") or "data/app.sqlite"
+        raise BadSetting(
+            f"{url} names no file",
+            cause="in a URL, three slashes stand before a path, and four before one from the root",
+            unchanged="nothing was opened",
+            next_step=f"write sqlite:///{name}, or the plain path: {name}",
         )
     if "?" in rest:
         raise BadSetting(
@@ -36,8 +50,8 @@ def path_of(url: str) -> str:
             next_step="give the plain path where the ? is part of the file's name, or write it %3F",
         )
     decoded = _decode(rest)
-    if decoded != rest and os.path.exists(rest):
-        if os.path.exists(decoded):
+    if decoded != rest and os.path.exists(os.path.join(base, rest)):
+        if os.path.exists(os.path.join(base, decoded)):
             raise BadSetting(
                 f"{url} could mean two files that both exist",
                 where=f"{decoded} and {rest}",

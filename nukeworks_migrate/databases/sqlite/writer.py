@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import Busy, StepFailed
+from ...errors import Busy, DatabaseRefused, StepFailed
 from ..base import Deadline, Parameters, StopRequested
 from ..writing import Fate, StepSession, TransactionLost, Violation, Writer
 from .connection import SqliteReader, connect, explain, is_busy, retry_while_busy
@@ -24,6 +25,11 @@ class SqliteWriter(SqliteReader, Writer):
     def __init__(self, path: Path, label: str, stop_requested: StopRequested) -> None:
         self.path, self.label = path, label
         self._stop_requested = stop_requested
+        if path.exists() and not os.access(path, os.W_OK):
+            # SQLite would open it for reading only, and say so in the middle of the run.
+            raise DatabaseRefused(
+                f"{label} cannot be written", where=str(path), next_step="see who owns the file, and its permissions"
+            )
         try:
             super().__init__(connect(path, "rwc"))
             # SQLite ignores this pragma inside a transaction without saying so, hence before BEGIN.
