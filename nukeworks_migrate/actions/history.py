@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ..databases.ledger import read_history
 from ..databases.log import LogRow, StoredFile, read_log, read_source
 from ..errors import UnknownTarget
+from ..files.folder import Folder
+from ..model.graph import MigrationGraph
 from ..model.history import Entry
 from ..model.standing import Drift
 from ..model.targets import resolve_migration
@@ -66,7 +68,7 @@ def migration_history(project: Project, name: str) -> MigrationHistory:
         return MigrationHistory(
             database.label,
             version,
-            folder.graph[version].name if version in folder.graph else (entry.name or "" if entry else ""),
+            _name(version, folder, entry, events),
             entry,
             events,
             _own_files(read_source(reader, checksum or ""), entry.name if entry is not None else None),
@@ -74,13 +76,16 @@ def migration_history(project: Project, name: str) -> MigrationHistory:
         )
 
 
-def _version(name: str, entries: tuple[Entry, ...], log: list[LogRow], graph) -> int:  # type: ignore[no-untyped-def]
+def _version(name: str, entries: tuple[Entry, ...], log: list[LogRow], graph: MigrationGraph) -> int:
     try:
         return resolve_migration(graph, name)
     except UnknownTarget:
         known = {entry.name: entry.version for entry in entries if entry.name}
         known.update({str(entry.version): entry.version for entry in entries})
         known.update({row.name: row.version for row in log if row.name and row.version is not None})
+        known.update({str(version): version for version in known.values()})
+        if name.isdigit():
+            name = name.lstrip("0") or "0"
         if name in known:
             return known[name]
         raise
@@ -90,3 +95,12 @@ def _own_files(files: list[StoredFile], name: str | None) -> tuple[StoredFile, .
     """The files of one checksum without the same text under another name, which it had before it was renamed."""
     own = [file for file in files if file.file.startswith("_") or name is None or file.file == f"{name}.py"]
     return tuple(own or files)
+
+
+def _name(version: int, folder: Folder, entry: Entry | None, events: tuple[LogRow, ...]) -> str:
+    """What a version is called: in the files, else in the ledger, else in the log."""
+    if version in folder.graph:
+        return folder.graph[version].name
+    if entry is not None and entry.name:
+        return entry.name
+    return next((row.name for row in reversed(events) if row.name), str(version))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ..errors import UsageError
 from ..files.folder import load_folder
 from ..files.scaffold import new_migration
 from ..model.targets import resolve_migration
@@ -33,5 +34,12 @@ def new(project: Project, title: str, *, after: str | None = None, data: bool = 
     folder = load_folder(path, shown=project.versions, use_index=project.header_index)
     versions = [resolve_migration(folder.graph, after)] if after is not None else list(folder.graph.heads)
     names = tuple(folder.graph[version].name for version in versions)
-    written = new_migration(folder, title, after=names, data=data)
+    try:
+        written = new_migration(folder, title, after=names, data=data)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{folder.shown}/{os.path.basename(error.filename)} was made by somebody else just now",
+            unchanged="no file was written",
+            next_step="say it again: it gets the next number",
+        ) from error
     return NewFile(f"{folder.shown}/{written.name}", written.stem, names)

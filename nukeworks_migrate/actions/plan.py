@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..model.plan import CommitMode, Direction
 from ..model.planner import plan_down, plan_up
 from ..project import Project
-from .preview import Preview, preview_plan
+from .preview import Preview, Proposal
 from .standing import load_project_folder, read_standing
 
 
@@ -56,13 +56,13 @@ def plan(
         planned = plan_down(
             standing.graph, standing.history, to=target, only=only, steps=steps, commit=CommitMode(commit)
         )
-    preview = preview_plan(planned, folder, database)
-    destructive = direction is Direction.DOWN or bool(preview.findings)
+    proposal = Proposal(planned, folder, database)
     policy = project.snapshot or "always"
     return PlanReport(
-        preview,
+        proposal.preview,
         database.label,
         database.engine,
         database.exists(),
-        takes_snapshot=database.size_bytes() > 0 and (policy == "always" or (policy == "destructive" and destructive)),
+        takes_snapshot=database.size_bytes() > 0
+        and (policy == "always" or (policy == "destructive" and proposal.may_destroy)),
     )

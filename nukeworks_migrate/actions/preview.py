@@ -64,6 +64,20 @@ class Proposal:
             for finding in _preview_step(step, self.folder, self.database).findings
         )
 
+    @cached_property
+    def may_destroy(self) -> bool:
+        """Whether rows or columns may be lost; also where the files do not tell what will be run."""
+        if self.plan.direction is Direction.DOWN:
+            return True
+        return any(
+            step.findings
+            or step.dynamic
+            or step.transforms
+            or not step.statements
+            or b"connection" in self.folder.sources[step.step.name].content
+            for step in self.preview.steps
+        )
+
 
 def _may_hold_findings(step: Step, content: bytes) -> bool:
     if step.direction is Direction.UP and content.count(b"downgrade") == 1:

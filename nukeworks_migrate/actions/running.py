@@ -280,7 +280,14 @@ def _execute(
         on_event=current.on_event,
         before_commit=before_commit,
     )
-    steps = executor.run()
+    try:
+        steps = executor.run()
+    except MigrateError as error:
+        if snapshot is not None and not executor.kept and not isinstance(error, PartWay):
+            with suppress(OSError, MigrateError):
+                store.mark_failed(snapshot)
+                prune_store(store, current.database, _retention(current.project))
+        raise
     return RunReport(
         plan,
         run_id=current.actor.run_id,
@@ -326,7 +333,7 @@ def _take_snapshot(current: Run, plan: Plan, standing: Standing, writer: Writer,
     policy = project.snapshot or "always"
     if policy == "never":
         return None
-    if policy == "destructive" and plan.direction is Direction.UP and not agreed.findings:
+    if policy == "destructive" and not agreed.may_destroy:
         return None
     size = current.database.size_bytes()
     if project.snapshot is None and project.snapshot_max_bytes is not None and size > project.snapshot_max_bytes:
@@ -362,13 +369,15 @@ def _take_snapshot(current: Run, plan: Plan, standing: Standing, writer: Writer,
 
 def _with_retention(current: Run, report: RunReport) -> RunReport:
     """Let go of old snapshots; what goes wrong here is told, and is no failure of the run."""
-    project = current.project
-    retention = Retention(project.snapshot_keep, project.snapshot_keep_days, project.snapshot_keep_bytes)
     try:
-        gone = prune_store(current.snapshots, current.database, retention)
+        gone = prune_store(current.snapshots, current.database, _retention(current.project))
     except (MigrateError, OSError) as error:
         return replace(report, remarks=(f"old snapshots were left where they are: {error}",))
     return replace(report, pruned=tuple(snapshot.id for snapshot in gone))
+
+
+def _retention(project: Project) -> Retention:
+    return Retention(project.snapshot_keep, project.snapshot_keep_days, project.snapshot_keep_bytes)
 
 
 def prune_store(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..errors import FilesRefused, Interrupted, MigrateError, StepFailed
+from ..errors import FilesRefused, Interrupted, MigrateError, StepFailed, UsageError
 from . import exits
 from .output import Output, word
 from .text import indented, printable
@@ -29,8 +29,9 @@ def show_error(error: MigrateError, output: Output) -> int:
 def show_usage_error(error: click.ClickException, output: Output) -> int:
     """Show what click found wrong with the words of a command."""
     if output.as_json:
-        told = {"code": "usage", "what": error.format_message(), "exit_code": exits.USAGE}
-        output.object("error", {"ok": False, "error": told})
+        output.object("error", {"ok": False, "error": error_as_json(UsageError(error.format_message()))})
+    elif isinstance(error, click.exceptions.NoArgsIsHelpError):
+        output.warn(error.format_message())
     else:
         context = getattr(error, "ctx", None)
         if context is not None:

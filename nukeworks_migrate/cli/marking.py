@@ -40,7 +40,7 @@ def stamp(context: click.Context, target: str | None, applied: tuple[str, ...], 
     call = begin(context)
 
     def confirm(plan: StampPlan) -> None:
-        if not call.output.as_json:
+        if not call.output.as_json and not call.yes:
             call.output.warn(_marks(plan))
         call.ask(f"Change the ledger of {printable(plan.database)}, and nothing else?")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable
 
 from ..actions.preview import Preview, StepPreview
@@ -104,8 +103,16 @@ def finding_lines(findings: Iterable[Finding], *, width: int = _WIDTH) -> list[s
 
 def _statement(sql: str, *, verbose: bool) -> str:
     """SQL for the eye: whole with -v, else its first line or two."""
-    plain = textwrap.dedent(printable(sql, lines=True).strip())
+    plain = printable(sql, lines=True).strip()
     if verbose:
-        return plain
+        first, newline, rest = plain.partition("\n")
+        return f"{first}{newline}{_undented(rest)}"
     one_line = " ".join(plain.split())
     return one_line if len(one_line) <= _WIDTH - 7 else one_line[: _WIDTH - 9] + " …"
+
+
+def _undented(rest: str) -> str:
+    """The lines after a statement's first, moved left so that the last of them stands under the first."""
+    lines = rest.splitlines()
+    spare = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    return "\n".join(line[spare:] for line in lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from ..actions.plan import PlanReport
@@ -27,17 +29,20 @@ def plan(context: click.Context, down: bool, to: str | None, only: str | None, s
     if call.output.as_json:
         call.output.object("plan", plan_as_json(report))
         return
-    words = _words_for(report, to=to, only=only, steps=steps, commit=commit)
+    words = _command(context, report, {"--to": to, "--only": only, "--steps": steps}, commit)
     call.output.answer(_screen(report, words, verbose=call.output.verbose > 0))
 
 
-def _words_for(report: PlanReport, *, to: str | None, only: str | None, steps: int | None, commit: str) -> str:
-    """The command that runs exactly this plan."""
-    words = f"migrate {report.preview.plan.direction.value}"
-    for option, value in (("--to", to), ("--only", only), ("--steps", steps)):
-        if value is not None:
-            words += f" {option} {printable(value)}"
-    return words + (" --commit each" if commit == "each" else "")
+def _command(context: click.Context, report: PlanReport, asked: dict[str, object], commit: str) -> str:
+    """The command that runs exactly this plan: what was said to plan is said to up, or down."""
+    words = ["migrate", report.preview.plan.direction.value]
+    for option, value in asked.items():
+        words += [option, str(value)] if value is not None else []
+    words += ["--commit", "each"] if commit == "each" else []
+    given = context.find_root().obj
+    for name in ("database", "versions", "snapshots", "config", "lock_timeout", "snapshot"):
+        words += [f"--{name.replace('_', '-')}", str(given[name])] if name in given else []
+    return printable(shlex.join(words))
 
 
 def _screen(report: PlanReport, command: str, *, verbose: bool) -> str:

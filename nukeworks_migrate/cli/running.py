@@ -115,6 +115,8 @@ def _asking(call: Call, verb: str) -> Confirm:
 
     def confirm(proposal: Proposal) -> None:
         if call.yes:
+            if not proposal.database.exists():
+                call.output.aside(f"database  {printable(proposal.database.label)}, a new file")
             for line in finding_lines(proposal.findings):
                 call.output.aside(line)
             return

@@ -49,6 +49,7 @@ def list_snapshots(context: click.Context) -> None:
 
 def _line(item: Snapshot) -> str:
     why = f"before {item.reason}" if item.reason != "manual" else item.note or "asked for"
+    why += ", which failed" if item.failed else ""
     return f"  {item.id}   {moment(item.taken_at)}   {size(item.size_bytes).rjust(9)}   {printable(why)}"
 
 

@@ -65,6 +65,11 @@ def read_history(reader: Reader) -> History:
         return History(state=LedgerState.NONE)
     added = [name if name in columns else f"NULL AS {name}" for name in ADDED_COLUMNS]
     rows = reader.query(f"SELECT {', '.join(LEGACY_COLUMNS)}, {', '.join(added)} FROM {LEDGER} ORDER BY version")
+    if not all(isinstance(row[0], int) for row in rows):
+        raise LedgerNotOurs(
+            f"the table {LEDGER} has a row whose version is no whole number",
+            next_step="rename that table, or keep the two in separate databases",
+        )
     entries = tuple(
         Entry(
             version=version,

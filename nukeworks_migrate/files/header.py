@@ -54,7 +54,7 @@ def read_header(content: bytes, *, is_helper: bool = False) -> Header:
     if re.search(_RELATIVE_IMPORT, content):
         reader.read_imports(tree)
     if not is_helper:
-        reader.read_module(tree, may_yield=b"yield" in content)
+        reader.read_module(tree, may_yield=b"yield" in content, may_walrus=b":=" in content)
     return reader.header(_description(tree))
 
 
@@ -94,7 +94,7 @@ class _Reader:
     def problem(self, line: int, what: str, remedy: str) -> None:
         self.problems.append(HeaderProblem(line, what, remedy))
 
-    def read_module(self, tree: ast.Module, *, may_yield: bool) -> None:
+    def read_module(self, tree: ast.Module, *, may_yield: bool, may_walrus: bool) -> None:
         for node in tree.body:
             if isinstance(node, _FUNCTION):
                 if node.name in FUNCTION_NAMES:
@@ -103,7 +103,9 @@ class _Reader:
                     self.problem(node.lineno, f"{node.name} is a function here", "give it a literal value")
             elif isinstance(node, (ast.Assign, ast.AnnAssign)):
                 self.read_assignment(node)
-            elif not isinstance(node, (ast.Expr, ast.ClassDef, ast.Pass)):
+                if may_walrus:
+                    self.read_walruses(node)
+            elif may_walrus or not isinstance(node, (ast.Expr, ast.ClassDef, ast.Pass)):
                 self.read_other(node)
         if "upgrade" not in self.functions and not any("upgrade" in p.what for p in self.problems):
             self.problem(0, "there is no upgrade(db) in it", "add: def upgrade(db): …")
@@ -116,6 +118,11 @@ class _Reader:
                     self.read_value(name, node.value, node.lineno)
                 else:
                     self.refuse_binding(name, node.lineno)
+
+    def read_walruses(self, node: ast.stmt) -> None:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.NamedExpr):
+                self.refuse_binding(inner.target.id, inner.lineno)
 
     def read_other(self, node: ast.stmt) -> None:
         """Look for header names bound in any other way: if, try, with, for, import, del, +=, :=."""

@@ -51,7 +51,7 @@ def _load(package: str, migration: Migration, source: SourceFile) -> ModuleType:
     except BaseException as cause:
         raise ModuleNotLoaded(
             f"{migration.name} cannot be imported",
-            where=migration.path,
+            where=f"{migration.path}:{line}" if (line := line_in(cause, source.path)) else migration.path,
             cause=f"{type(cause).__name__}: {cause}",
             next_step="correct the file, then: migrate up",
         ) from cause
@@ -61,6 +61,19 @@ def _load(package: str, migration: Migration, source: SourceFile) -> ModuleType:
 def _execute(source: SourceFile, module: ModuleType) -> None:
     module.__file__ = source.path
     exec(compile(source.content, source.path, "exec", dont_inherit=True), module.__dict__)
+
+
+def line_in(cause: BaseException, path: str) -> int:
+    """The deepest line of the file at `path` that `cause` passed through; 0 when there is none."""
+    line = 0
+    frames = cause.__traceback__
+    while frames is not None:
+        if frames.tb_frame.f_code.co_filename == path:
+            line = frames.tb_lineno
+        frames = frames.tb_next
+    if not line and cause.__cause__ is not None:
+        return line_in(cause.__cause__, path)
+    return line
 
 
 class _Finder(importlib.abc.MetaPathFinder):

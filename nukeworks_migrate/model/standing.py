@@ -135,7 +135,8 @@ def _drifted(drift: Drift) -> ChecksumDrift:
         what,
         where=f"{drift.path}, applied {drift.applied_at} UTC",
         cause=drift.diff,
-        next_step=f"{next_step}\nor, if the change is known to be harmless: migrate accept {drift.file_name} --reason …",
+        next_step=f"{next_step}\n"
+        f"or, if the change is known to be harmless: migrate accept {drift.file_name} --reason …",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ..databases.log import StoredFile
 from ..databases.recording import Ledger
 from ..databases.writing import Fate, StepSession, StopSignal, TransactionLost, Writer
 from ..errors import Interrupted, MigrateError, NotRolledBack, StepFailed, Stopped
+from ..files.loader import line_in
 from ..model.events import Committed, OnEvent, StepBroke, StepFinished, StepStarted
 from ..model.plan import Direction, Plan, Step
 from ..model.report import StepReport
@@ -245,7 +245,7 @@ class Executor:
         lost = isinstance(cause, TransactionLost)
         if lost and self.writer.fate() is not Fate.ROLLED_BACK:
             return self._not_rolled_back(step, cause)
-        line = _line_in(cause, self.material.paths[step.name])
+        line = line_in(cause, self.material.paths[step.name])
         where = f"{step.migration.path}{f':{line}' if line else ''}"
         statement = _statement_of(cause)
         if statement:
@@ -291,7 +291,7 @@ class Executor:
 
     def _raise_interrupted(self, step: Step, cause: BaseException) -> NoReturn:
         inner = cause.__cause__ if isinstance(cause, (StepFailed, Stopped)) and cause.__cause__ else cause
-        line = _line_in(inner, self.material.paths[step.name])
+        line = line_in(inner, self.material.paths[step.name])
         where = f"{step.migration.path}{f':{line}' if line else ''}"
         statement = _statement_of(inner)
         going_back = f"\nor go back: migrate restore {self.material.snapshot_id}" if self.material.snapshot_id else ""
@@ -392,17 +392,6 @@ def _reason(cause: BaseException) -> str:
     if not words or module == "builtins":
         words = f"{type(cause).__name__}: {text}" if text else type(cause).__name__
     return "\n".join([words, *getattr(cause, "__notes__", ())])
-
-
-def _line_in(cause: BaseException, path: str) -> int:
-    """The deepest line of the migration's own file that `cause` passed through; 0 when there is none."""
-    line = 0
-    for frame, number in traceback.walk_tb(cause.__traceback__):
-        if frame.f_code.co_filename == path:
-            line = number
-    if not line and cause.__cause__ is not None:
-        return _line_in(cause.__cause__, path)
-    return line
 
 
 def _statement_of(cause: BaseException) -> str:

@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Snapshot:
     engine: str
     tool_version: str
     note: str = ""
+    failed: bool = False  # its run was rolled back, so that the database went on as it is in here
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,12 @@ class SnapshotStore:
         newest_good = next((s for s in every if self._looks_whole(s)), None)
         going: list[Snapshot] = []
         kept = total = 0
+        newest = every[0] if every else None
         for snapshot in every:
             if snapshot.reason == "manual" and not also_manual:
+                continue
+            if snapshot.failed and snapshot is not newest and snapshot is not newest_good:
+                going.append(snapshot)  # attempts that came to nothing must not push out what one can go back to
                 continue
             age = now - datetime.fromisoformat(snapshot.taken_at)
             too_many = kept >= retention.keep
@@ -208,6 +213,10 @@ class SnapshotStore:
                 kept += 1
                 total += snapshot.size_bytes
         return going[::-1]
+
+    def mark_failed(self, snapshot: Snapshot) -> None:
+        """Note in the manifest that the run was rolled back."""
+        self._write_manifest(replace(snapshot, failed=True))
 
     def remove(self, snapshot: Snapshot) -> None:
         """Delete a snapshot: its manifest first, so that no manifest is ever without its file."""

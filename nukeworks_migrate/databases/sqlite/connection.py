@@ -159,7 +159,7 @@ def _open_to_read(path: str, label: str) -> sqlite3.Connection:
         folder_is_closed = not os.access(os.path.dirname(path), os.W_OK)
         alone = not any(os.path.exists(f"{path}{ending}") for ending in COMPANIONS)
         code = getattr(error, "sqlite_errorcode", 0) or 0
-        if code & 0xFF == sqlite3.SQLITE_CANTOPEN and folder_is_closed and alone:
+        if code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and folder_is_closed and alone:
             try:
                 return _look(path, {"immutable": "1"})
             except sqlite3.Error as second:

@@ -77,8 +77,10 @@ class SqliteDatabase(Database):
         from pathlib import Path
 
         from .lock import hold_lock
+        from .writer import refuse_unwritable
 
         self._refuse_folder()
+        refuse_unwritable(Path(self.path), self.label)
         return hold_lock(Path(self.path), self.label, holder, deadline, on_wait)
 
     def statements(self, sql: str) -> list[str]:

@@ -13,8 +13,9 @@ COMPANIONS = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a da
 def path_of(url: str, *, base: str) -> str:
     """Return the file that `url` means: `sqlite:///relative`, `sqlite:////absolute`, or a plain path.
 
-    Relative ones mean `base`. A plain path is taken to the letter. In a URL, `%20` and its like are characters to decode, unless a
-    file with the undecoded name is what is there; `?` would begin options, of which there are none.
+    Relative ones mean `base`. A plain path is taken to the letter. In a URL, `%20` and its like are
+    characters to decode, unless a file with the undecoded name is what is there; `?` would begin
+    options, of which there are none.
 
     Raises:
         BadSetting: the URL means no file, or could mean two.

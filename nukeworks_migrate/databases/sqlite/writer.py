@@ -25,11 +25,7 @@ class SqliteWriter(SqliteReader, Writer):
     def __init__(self, path: Path, label: str, stop_requested: StopRequested) -> None:
         self.path, self.label = path, label
         self._stop_requested = stop_requested
-        if path.exists() and not os.access(path, os.W_OK):
-            # SQLite would open it for reading only, and say so in the middle of the run.
-            raise DatabaseRefused(
-                f"{label} cannot be written", where=str(path), next_step="see who owns the file, and its permissions"
-            )
+        refuse_unwritable(path, label)
         try:
             super().__init__(connect(path, "rwc"))
             # SQLite ignores this pragma inside a transaction without saying so, hence before BEGIN.
@@ -180,6 +176,14 @@ class SqliteWriter(SqliteReader, Writer):
             finally:
                 connection.close()
         return self._known
+
+
+def refuse_unwritable(path: Path, label: str) -> None:
+    """Raise DatabaseRefused for a file that SQLite would open for reading only, and say so in the middle of a run."""
+    if path.exists() and not os.access(path, os.W_OK):
+        raise DatabaseRefused(
+            f"{label} cannot be written", where=str(path), next_step="see who owns the file, and its permissions"
+        )
 
 
 @dataclass
