@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from . import errors
     from .actions.accept import accept
     from .actions.check import check
     from .actions.down import down
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .actions.status import status
     from .actions.up import up
     from .errors import MigrateError
+    from .model import events
     from .project import Project
     from .runtime.handle import Handle
     from .runtime.transforms import SKIP
@@ -38,6 +40,8 @@ __all__ = [
     "check",
     "create_snapshot",
     "down",
+    "errors",
+    "events",
     "history",
     "list_snapshots",
     "migration_history",
@@ -64,6 +68,14 @@ def __getattr__(name: str) -> Any:
 def _find(name: str) -> Any:
     """Import what holds `name`. Written as imports, so that tools that freeze applications see them."""
     match name:
+        case "errors":
+            from . import errors
+
+            return errors
+        case "events":
+            from .model import events
+
+            return events
         case "Project":
             from .project import Project
 

@@ -257,5 +257,5 @@ class Stopped(MigrateError):
     code = "stopped"
 
     def __init__(self, signal_number: int, what: str, *, changed: str = "", unchanged: str = "") -> None:
-        super().__init__(what, changed=changed, unchanged=unchanged, next_step="run it again: migrate up")
+        super().__init__(what, changed=changed, unchanged=unchanged, next_step="run the same command again")
         self.signal_number = signal_number

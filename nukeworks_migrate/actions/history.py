@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..databases.ledger import read_history
+from ..databases.ledger import LogEvent, read_history
 from ..databases.log import LogRow, StoredFile, read_log, read_source
 from ..errors import UnknownTarget
 from ..files.folder import Folder
@@ -14,6 +14,8 @@ from ..model.standing import Drift
 from ..model.targets import resolve_migration
 from ..project import Project
 from .standing import load_project_folder, standing_in
+
+_RAN = (LogEvent.APPLIED, LogEvent.STAMPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +66,16 @@ def migration_history(project: Project, name: str) -> MigrationHistory:
         version = _version(name, standing.history.entries, log, folder.graph)
         entry = standing.history.by_version.get(version)
         events = tuple(row for row in log if row.version == version)
-        checksum = entry.checksum if entry is not None else next((r.checksum for r in reversed(events)), "")
+        # What ran, and not what was accepted in its place later; rows of the old system have neither.
+        ran = next((row for row in reversed(events) if row.event in _RAN), None)
+        checksum, ran_as = (ran.checksum, ran.name) if ran else (entry.checksum, entry.name) if entry else ("", "")
         return MigrationHistory(
             database.label,
             version,
             _name(version, folder, entry, events),
             entry,
             events,
-            _own_files(read_source(reader, checksum or ""), entry.name if entry is not None else None),
+            _own_files(read_source(reader, checksum or ""), ran_as),
             next((drift for drift in standing.drifts if drift.version == version), None),
         )
 

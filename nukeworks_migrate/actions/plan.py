@@ -25,7 +25,7 @@ class PlanReport:
 def plan(
     project: Project,
     *,
-    direction: Direction = Direction.UP,
+    direction: Direction | str = Direction.UP,
     to: str | int | None = None,
     only: str | None = None,
     steps: int | None = None,
@@ -42,6 +42,7 @@ def plan(
     standing = read_standing(folder, database)
     standing.refuse_unsound()
     target = None if to is None else str(to)
+    direction = Direction(direction)
     if direction is Direction.UP:
         planned = plan_up(
             standing.graph,

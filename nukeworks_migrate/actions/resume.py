@@ -38,8 +38,8 @@ def resume(project: Project, *, rerun: bool = False, confirm: Confirm = agree, o
                 cause="it would run again from its beginning, over what it had already done",
                 unchanged="nothing was run now",
                 next_step="if it can bear that: migrate resume --rerun"
-                f"\nif it is finished, or was by hand: migrate stamp --applied {unfinished.name}"
-                f"\nif it is undone by hand: migrate stamp --not-applied {unfinished.name}{back}",
+                f"\nif it counts as applied now: migrate stamp --applied {unfinished.name}"
+                f"\nif it does not: migrate stamp --not-applied {unfinished.name}{back}",
             )
         direction = Direction(unfinished.direction)
         step = Step(standing.graph[unfinished.version], direction)

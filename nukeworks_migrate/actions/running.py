@@ -250,7 +250,7 @@ def _execute(
     current.on_event(RunStarted(plan, current.actor.run_id))
     snapshot = _take_snapshot(current, plan, standing, writer, agreed)
     store = current.snapshots
-    ledger = prepared_ledger(current, writer, standing)
+    ledger = Ledger(writer, current.actor, standing.history)
     writer.remember_violations(store.path(snapshot) if snapshot else None)
 
     def before_commit() -> None:
@@ -278,6 +278,7 @@ def _execute(
         current.stop,
         lock_timeout_s=current.project.lock_timeout_s,
         on_event=current.on_event,
+        prepare_ledger=lambda: prepare_ledger(current, ledger, standing),
         before_commit=before_commit,
     )
     try:
@@ -298,15 +299,13 @@ def _execute(
     )
 
 
-def prepared_ledger(current: Run, writer: Writer, standing: Standing) -> Ledger:
+def prepare_ledger(current: Run, ledger: Ledger, standing: Standing) -> None:
     """Make the ledger ready to be written; rows of the old system get the names of today's files."""
-    ledger = Ledger(writer, current.actor, standing.history)
     ledger.prepare()
     for entry in standing.history.entries:
         if (entry.name is None or entry.checksum is None) and entry.version in current.folder.graph:
             migration = current.folder.graph[entry.version]
             ledger.adopt(migration, stored_files(current.folder, migration.name), now=clock.now())
-    return ledger
 
 
 def change_ledger(current: Run, change: Callable[[Ledger, Standing], None]) -> None:
@@ -315,7 +314,8 @@ def change_ledger(current: Run, change: Callable[[Ledger, Standing], None]) -> N
         writer.begin(current.deadline())
         try:
             standing = standing_in(current.folder, writer)
-            ledger = prepared_ledger(current, writer, standing)
+            ledger = Ledger(writer, current.actor, standing.history)
+            prepare_ledger(current, ledger, standing)
             change(ledger, standing)
             ledger.flush()
             writer.commit(current.deadline())

@@ -18,6 +18,7 @@ from .output import word
 from .text import counted, moment, printable, size
 
 
+@common_options
 @click.group()
 def snapshot() -> None:
     """The copies of the database that one can go back to."""

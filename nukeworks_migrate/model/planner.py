@@ -134,7 +134,8 @@ def _refuse_without_downgrade(plan: Plan) -> None:
             f"{one_way[0].name} has no downgrade",
             where=", ".join(step.migration.path for step in one_way),
             cause=f"there is no way back through code past {names}",
-            next_step="add a downgrade(db) to it, or go back to a snapshot: migrate snapshot list",
+            next_step="go back to a snapshot: migrate snapshot list\n"
+            f"or add a downgrade(db) to it, and: migrate accept {one_way[0].name} --reason …",
         )
 
 

@@ -95,13 +95,14 @@ class Standing(NamedTuple):
 
     def _interrupted(self) -> Interrupted:
         unfinished = self.history.unfinished[0]
+        ended = "applied" if unfinished.direction == "up" else "not-applied"
         back = f"\nor go back: migrate restore {unfinished.snapshot}" if unfinished.snapshot else ""
         error = Interrupted(
             f"{unfinished.name} was interrupted: it began at {unfinished.started_at} and never ended",
             cause='it runs without a transaction (transaction = "none"): what it had done has stayed',
             unchanged="nothing was run now",
             next_step="if it can run again: migrate resume --rerun"
-            f"\nif it is finished, or was by hand: migrate stamp --applied {unfinished.name}{back}",
+            f"\nif it is finished, or was by hand: migrate stamp --{ended} {unfinished.name}{back}",
         )
         error.name = unfinished.name
         return error

@@ -56,6 +56,7 @@ class Executor:
         *,
         lock_timeout_s: float,
         on_event: OnEvent,
+        prepare_ledger: Callable[[], None],
         before_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self.plan = plan
@@ -63,7 +64,9 @@ class Executor:
         self.material = material
         self.stop = stop
         self.emit = on_event
+        self.prepare_ledger = prepare_ledger  # in the first transaction that is committed
         self.before_commit = before_commit  # in the last transaction of the run
+        self._prepared = False
         self.reports: list[StepReport] = []
         self.kept: list[str] = []  # steps that are committed
         self._lock_timeout_s = lock_timeout_s
@@ -94,6 +97,8 @@ class Executor:
         try:
             if not self.writer.in_transaction:
                 self._begin()
+            elif not self._prepared:
+                self._prepare()
             for step in group:
                 with self._failing_as(step):
                     self._run_step(step)
@@ -105,6 +110,9 @@ class Executor:
             self._undo(error)
             if self.stop.requested() and not isinstance(error, Stopped):
                 raise self._stopped() from error
+            if isinstance(error, MigrateError) and self.kept and not error.changed:
+                error.changed = self._kept_words()
+                error.unchanged = self._unchanged_words(group[0])
             raise
 
     def _commit(self) -> None:
@@ -113,7 +121,14 @@ class Executor:
 
     def _begin(self) -> None:
         self.writer.begin(self._deadline())
-        self.ledger.refuse_if_moved()
+        if self._prepared:
+            self.ledger.refuse_if_moved()
+        else:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        self.prepare_ledger()
+        self._prepared = True
 
     def _run_step(self, step: Step) -> None:
         self._refuse_stop()
@@ -143,8 +158,7 @@ class Executor:
             begun = True
 
         try:
-            if self.writer.in_transaction:
-                self._commit()  # the ledger's own tables, where they are new
+            self.writer.rollback()  # the transaction that was begun for the snapshot; nothing is in it yet
             self._refuse_stop()
             self._announce(step)
             with self._failing_as(step):
@@ -257,9 +271,9 @@ class Executor:
             next_step = cause.next_step
         elif lost:
             reason = f"SQLite rolled the transaction back: {_reason(cause.__cause__ or cause)}"
-        command = f"migrate {self.plan.direction.value}"
-        if self.plan.direction is Direction.DOWN:
-            command += " …"
+        command = "migrate up"
+        if self.plan.direction is Direction.DOWN:  # an applied file that is changed has to be accepted
+            command = f"migrate accept {step.name} --reason …\nand: migrate down …"
         kind = type(cause) if isinstance(cause, StepFailed) else StepFailed
         error = kind(
             what,
@@ -295,6 +309,7 @@ class Executor:
         where = f"{step.migration.path}{f':{line}' if line else ''}"
         statement = _statement_of(inner)
         going_back = f"\nor go back: migrate restore {self.material.snapshot_id}" if self.material.snapshot_id else ""
+        ended = "applied" if step.direction is Direction.UP else "not-applied"
         error = Interrupted(
             f"{step.name} stopped part-way",
             where=f"{where}\n{statement}" if statement else where,
@@ -304,7 +319,7 @@ class Executor:
             ),
             unchanged=self._unchanged_words(step, alone=True),
             next_step="make it able to run again and say: migrate resume --rerun"
-            f"\nor finish it by hand and say: migrate stamp --applied {step.name}{going_back}",
+            f"\nor finish it by hand and say: migrate stamp --{ended} {step.name}{going_back}",
         )
         error.name = step.name
         error.kept = tuple(self.kept)

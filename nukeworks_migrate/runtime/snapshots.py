@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,9 +85,10 @@ class SnapshotStore:
         applied = tuple(sorted(versions))
         version = max(applied, default=0)
         self._make_folder()
+        self._sweep(under_lock=reason != "manual")
         self._refuse_without_room()
         snapshot_id = f"{stamp(now)}-{version:04d}-{secrets.token_hex(2)}"
-        partial = self.folder / f"{_PARTIAL}{snapshot_id}"
+        partial = self.folder / f"{self._partial(under_lock=reason != 'manual')}{snapshot_id}"
         try:
             os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             try:
@@ -119,6 +121,28 @@ class SnapshotStore:
                 next_step="make room, or name another folder: --snapshots",
             ) from error
         return snapshot
+
+    def _partial(self, *, under_lock: bool) -> str:
+        """How unfinished files of this database begin; those that are made under its migration lock by themselves."""
+        import hashlib
+
+        mark = hashlib.sha256(self._database.identity.encode()).hexdigest()[:8]
+        return f"{_PARTIAL}{mark if under_lock else f'manual-{mark}'}-"
+
+    def _sweep(self, *, under_lock: bool) -> None:
+        """Remove what a killed run left unfinished.
+
+        Who holds the migration lock knows that nobody else is writing such a file of this database. Those that
+        are made by hand, without the lock, are taken for abandoned after a day.
+        """
+        if under_lock:
+            for left in self.folder.glob(f"{self._partial(under_lock=True)}*"):
+                left.unlink(missing_ok=True)
+        yesterday = datetime.now(UTC).timestamp() - 24 * 3600
+        for left in self.folder.glob(f"{_PARTIAL}manual-*"):
+            with suppress(OSError):
+                if left.stat().st_mtime < yesterday:
+                    left.unlink()
 
     def all(self) -> list[Snapshot]:
         """Return this database's snapshots, newest first; files without a readable manifest are none."""
@@ -254,8 +278,9 @@ class SnapshotStore:
 
     def _write_manifest(self, snapshot: Snapshot) -> None:
         path = self.folder / f"{snapshot.id}.json"
-        partial = self.folder / f"{_PARTIAL}{snapshot.id}.json"
+        partial = self.folder / f"{self._partial(under_lock=snapshot.reason != 'manual')}{snapshot.id}.json"
         text = json.dumps(asdict(snapshot), indent=2) + "\n"
+        partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -5,6 +5,7 @@ A file is never copied as a file: in WAL mode the copy would lack committed rows
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import secrets
@@ -161,6 +162,8 @@ def restore_database(path: Path, label: str, snapshot: Path, restore: Restore) -
 
 @contextmanager
 def _prepared(path: Path, label: str, snapshot: Path, restore: Restore) -> Iterator[Path]:
+    for left in path.parent.glob(f".{glob.escape(path.name)}.restore-*"):
+        left.unlink(missing_ok=True)  # of a restore that was killed: this one holds the migration lock
     copy = path.with_name(f".{path.name}.restore-{secrets.token_hex(4)}")
     try:
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

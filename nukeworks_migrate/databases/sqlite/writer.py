@@ -41,9 +41,14 @@ class SqliteWriter(SqliteReader, Writer):
         self._snapshot: Path | None = None
 
     def close(self) -> None:
+        self._end_watch()
+        self.raw.close()
+
+    def _end_watch(self) -> None:
+        """Close the second connection: while it is open, a migration could not change the journal mode."""
         if self._watch is not None:
             self._watch.close()
-        self.raw.close()
+            self._watch = None
 
     @property
     def in_transaction(self) -> bool:
@@ -74,6 +79,7 @@ class SqliteWriter(SqliteReader, Writer):
     def commit(self, deadline: Deadline) -> None:
         try:
             retry_while_busy(lambda: self.raw.execute("COMMIT"), deadline)
+            self._end_watch()
         except sqlite3.Error as error:
             busy = is_busy(error)
             self.rollback()
@@ -89,6 +95,7 @@ class SqliteWriter(SqliteReader, Writer):
     def rollback(self) -> None:
         if self.raw.in_transaction:
             self.raw.execute("ROLLBACK")
+        self._end_watch()
 
     def execute(self, sql: str, params: Parameters = ()) -> int:
         cursor = self.raw.execute(sql, params)
