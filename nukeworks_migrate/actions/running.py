@@ -287,7 +287,6 @@ def _execute(
         if snapshot is not None and not executor.kept and not isinstance(error, PartWay):
             with suppress(OSError, MigrateError):
                 store.mark_failed(snapshot)
-                prune_store(store, current.database, _retention(current.project))
         raise
     return RunReport(
         plan,

@@ -220,13 +220,11 @@ class SnapshotStore:
         newest_good = next((s for s in every if self._looks_whole(s)), None)
         going: list[Snapshot] = []
         kept = total = 0
-        newest = every[0] if every else None
         for snapshot in every:
             if snapshot.reason == "manual" and not also_manual:
                 continue
-            if snapshot.failed and snapshot is not newest and snapshot is not newest_good:
-                going.append(snapshot)  # attempts that came to nothing must not push out what one can go back to
-                continue
+            if snapshot.failed:
+                continue  # an attempt that came to nothing must not push out what one can go back to
             age = now - datetime.fromisoformat(snapshot.taken_at)
             too_many = kept >= retention.keep
             too_old = retention.days is not None and age > timedelta(days=retention.days)
@@ -239,8 +237,14 @@ class SnapshotStore:
         return going[::-1]
 
     def mark_failed(self, snapshot: Snapshot) -> None:
-        """Note in the manifest that the run was rolled back."""
+        """Note in the manifest that the run was rolled back; of such snapshots only the newest is kept.
+
+        They hold what the database holds, and do not count for retention.
+        """
         self._write_manifest(replace(snapshot, failed=True))
+        for earlier in self.all():
+            if earlier.failed and earlier.id != snapshot.id:
+                self.remove(earlier)
 
     def remove(self, snapshot: Snapshot) -> None:
         """Delete a snapshot: its manifest first, so that no manifest is ever without its file."""
