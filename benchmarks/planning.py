@@ -11,6 +11,7 @@ import graphlib
 import statistics
 import sys
 import time
+from functools import partial
 
 from nukeworks_migrate.model.graph import MigrationGraph
 from nukeworks_migrate.model.history import History
@@ -34,6 +35,10 @@ def wide() -> list[Migration]:
     return migrations
 
 
+def static_order(graph: MigrationGraph) -> list[int]:
+    return list(graphlib.TopologicalSorter(graph.dependencies).static_order())
+
+
 def timed(action) -> float:
     started = time.perf_counter()
     action()
@@ -48,10 +53,10 @@ def main(rounds: int = 9) -> bool:
         everything = History().with_applied(list(range(1, COUNT + 1)))
         up, down, build, theirs = [], [], [], []
         for _ in range(rounds):
-            theirs.append(timed(lambda: list(graphlib.TopologicalSorter(graph.dependencies).static_order())))
-            build.append(timed(lambda: MigrationGraph(migrations)))
-            up.append(timed(lambda: plan_up(graph, History())))
-            down.append(timed(lambda: plan_down(graph, everything, to="base")))
+            theirs.append(timed(partial(static_order, graph)))
+            build.append(timed(partial(MigrationGraph, migrations)))
+            up.append(timed(partial(plan_up, graph, History())))
+            down.append(timed(partial(plan_down, graph, everything, to="base")))
         worst = max(statistics.median(up), statistics.median(down))
         held = held and worst <= AT_MOST_S
         print(f"{COUNT:,} migrations, {shape.__name__}")

@@ -43,7 +43,8 @@ print(time.perf_counter() - started)
 OURS = """
 import time
 from nukeworks_migrate import Project, up
-import nukeworks_migrate.files.loader, nukeworks_migrate.databases.sqlite.lock, nukeworks_migrate.databases.sqlite.writer
+import nukeworks_migrate.files.loader
+import nukeworks_migrate.databases.sqlite.lock, nukeworks_migrate.databases.sqlite.writer
 
 started = time.perf_counter()
 up(Project("ours.sqlite"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 StrPath = str | os.PathLike[str]
 
+MOST_DAYS = 36_500  # a hundred years
 SNAPSHOT_POLICIES = ("always", "destructive", "never")
 
 
@@ -57,7 +58,7 @@ class Project:
         self.snapshot_max_bytes = snapshot_max_bytes  # a larger database is refused until `snapshot` is chosen
         self.header_index = header_index  # keep what was read from files in versions/__pycache__
         self.resources = dict(resources or {})  # what migrations ask for by name, an encryption key for one
-        self.base = os.path.abspath(base if base is not None else os.getcwd())
+        self.base = os.path.abspath(base if base is not None else current_folder())
         if out_of_order not in ("apply", "refuse"):
             raise _bad("out_of_order", out_of_order, "apply or refuse")
         if snapshot is not None and snapshot not in SNAPSHOT_POLICIES:
@@ -67,12 +68,13 @@ class Project:
         if snapshot_keep < 1:
             raise _bad("snapshot_keep", snapshot_keep, "1 or more")
         for name, value in (
-            ("snapshot_keep_days", snapshot_keep_days),
             ("snapshot_keep_bytes", snapshot_keep_bytes),
             ("snapshot_max_bytes", snapshot_max_bytes),
         ):
             if value is not None and not 0 <= value < float("inf"):
                 raise _bad(name, value, "0 or more")
+        if snapshot_keep_days is not None and not 0 <= snapshot_keep_days <= MOST_DAYS:
+            raise _bad("snapshot_keep_days", snapshot_keep_days, f"days, from 0 to {MOST_DAYS}")
 
     @property
     def versions_path(self) -> str:
@@ -109,3 +111,20 @@ def _bad(name: str, value: object, expected: str) -> BadSetting:
         unchanged="nothing was opened",
         next_step="correct the setting",
     )
+
+
+def current_folder() -> str:
+    """Return the current folder.
+
+    Raises:
+        BadSetting: it has been deleted.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise BadSetting(
+            "the current folder is gone",
+            cause=str(error),
+            unchanged="nothing was opened",
+            next_step="go to a folder that is there: cd …",
+        ) from error

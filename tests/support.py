@@ -141,3 +141,17 @@ def content(path: Path, *, framework: bool = True) -> list[str]:
 def integrity(path: Path) -> str:
     with closing(sqlite3.connect(path)) as connection:
         return connection.execute("PRAGMA integrity_check").fetchone()[0]
+
+
+def footprint(folder: Path) -> dict[str, object]:
+    """Return everything in a folder by path: the bytes and the time of each file; equal means not touched.
+
+    Left out is the index of headers, versions/__pycache__, which reading may write.
+    """
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        if "__pycache__" not in path.parts:
+            at = path.lstat()
+            plain = path.is_file() and not path.is_symlink()
+            found[str(path.relative_to(folder))] = (path.read_bytes(), at.st_mtime_ns) if plain else "no file"
+    return found

@@ -370,7 +370,7 @@ def _with_retention(current: Run, report: RunReport) -> RunReport:
     """Let go of old snapshots; what goes wrong here is told, and is no failure of the run."""
     try:
         gone = prune_store(current.snapshots, current.database, _retention(current.project))
-    except (MigrateError, OSError) as error:
+    except Exception as error:  # whatever it is: the run is committed
         return replace(report, remarks=(f"old snapshots were left where they are: {error}",))
     return replace(report, pruned=tuple(snapshot.id for snapshot in gone))
 

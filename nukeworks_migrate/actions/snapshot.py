@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..databases.base import Deadline
 from ..databases.ledger import read_history
 from ..errors import DatabaseRefused, SnapshotRefused, UsageError
-from ..project import Project
+from ..project import MOST_DAYS, Project
 from ..runtime import clock
 from ..runtime.snapshots import Retention, Snapshot, copying
 from .running import open_store, prune_store
@@ -83,10 +83,12 @@ def prune_snapshots(
             unchanged="nothing was removed",
             next_step="keep 1 or more; the newest good one always stays",
         )
-    for option, value in (("--days", days), ("--bytes", total_bytes)):
-        if value is not None and not 0 <= value < float("inf"):
+    for option, value, most in (("--days", days, MOST_DAYS), ("--bytes", total_bytes, float("inf"))):
+        if value is not None and not 0 <= value <= most:
             raise UsageError(
-                f"{option} {value} means nothing", unchanged="nothing was removed", next_step="say 0 or more"
+                f"{option} {value} means nothing",
+                unchanged="nothing was removed",
+                next_step="say 0 or more, within reason",
             )
     database = project.open_database()
     retention = Retention(

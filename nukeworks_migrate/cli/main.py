@@ -10,7 +10,7 @@ import click
 
 from ..errors import MigrateError
 from ..version import __version__
-from .options import common_options, output_of
+from .options import TRUE, common_options, output_of
 from .output import hang_up, prepare_console
 
 _COMMANDS = {
@@ -27,7 +27,6 @@ _COMMANDS = {
     "snapshot": "List, create, verify and prune snapshots.",
     "restore": "Make the database what a snapshot holds.",
 }
-_TRUE = ("1", "true", "yes", "on")
 
 
 class Commands(click.Group):
@@ -116,7 +115,7 @@ def _complete_for_shell() -> int | None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error of a user's ends here, in words."""
     context: click.Context | None = None
-    as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in _TRUE
+    as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in TRUE
     try:
         with commands.make_context("migrate", arguments) as context:
             code = commands.invoke(context)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from ..errors import NotConfirmed
-from ..project import SNAPSHOT_POLICIES, Project
+from ..project import SNAPSHOT_POLICIES, Project, current_folder
 from ..settings import Settings, read_settings
 from .output import Output, wanted_colour
 
@@ -18,6 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=click.Command)
 
 _OUTPUT = "output"
+TRUE = ("1", "true", "yes", "on")  # what says yes in an environment variable
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -129,7 +130,7 @@ def begin(context: click.Context) -> Call:
         BadSetting: one of them means nothing.
     """
     flags = {key: value for key, value in context.find_root().ensure_object(dict).items() if key != _OUTPUT}
-    settings = read_settings(flags, os.environ, os.getcwd())
+    settings = read_settings(flags, os.environ, current_folder())
     values = settings.values
     output = Output(
         as_json=values.get("json", False),
@@ -148,5 +149,6 @@ def output_of(context: click.Context | None, *, as_json: bool) -> Output:
     output = given.get(_OUTPUT) if isinstance(given, dict) else None
     if isinstance(output, Output):
         return output
-    verbose = given.get("verbose", 0) if isinstance(given, dict) else 0
-    return Output(as_json=as_json, quiet=False, verbose=verbose, colour=wanted_colour(False))
+    flags = given if isinstance(given, dict) else {}
+    no_color = bool(flags.get("no_color")) or os.environ.get("NUKEWORKS_MIGRATE_NO_COLOR", "").lower() in TRUE
+    return Output(as_json=as_json, quiet=False, verbose=flags.get("verbose", 0), colour=wanted_colour(no_color))

@@ -57,7 +57,7 @@ def new_migration(folder: Folder, title: str, *, after: tuple[str, ...], data: b
         UsageError: the title has no letter or digit to make a name of.
         FileExistsError: somebody made that very file in the meantime.
     """
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", title.casefold()).encode("ascii", "ignore").decode()
     words = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
     if not words:
         raise UsageError(
