@@ -10,7 +10,7 @@ from ..databases.base import Deadline
 from ..databases.ledger import LogEvent, read_history
 from ..databases.recording import Ledger
 from ..databases.writing import CopyResult, Restore, Writer
-from ..errors import DatabaseRefused, MigrateError, SnapshotRefused
+from ..errors import HotJournal, MigrateError, SnapshotRefused
 from ..model.events import OnEvent, SnapshotTaken, ignore
 from ..model.history import History
 from ..project import Project
@@ -111,7 +111,7 @@ def restore(
         writer.commit(Deadline(2.0))
 
     with current.listening(), current.lock():
-        history = _history(current) or History()  # it changes only under this lock
+        history = _history(current, recover=True) or History()  # it changes only under this lock
         aside = current.database.restore(store.path(snapshot), Restore(save_present, prepare, current.deadline()))
     return Restored(
         snapshot,
@@ -122,12 +122,19 @@ def restore(
     )
 
 
-def _history(current: Call) -> History | None:
+def _history(current: Call, *, recover: bool = False) -> History | None:
     """The ledger as it is now; None where the file cannot be read, which may be why it is restored."""
     if not current.database.exists():
         return None
     try:
-        with current.database.reader() as reader:
-            return read_history(reader)
-    except (DatabaseRefused, MigrateError):
+        try:
+            with current.database.reader(current.deadline()) as reader:
+                return read_history(reader)
+        except HotJournal:
+            if not recover:
+                return None
+            current.database.recover()
+            with current.database.reader() as reader:
+                return read_history(reader)
+    except MigrateError:
         return None

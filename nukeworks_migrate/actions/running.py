@@ -15,6 +15,7 @@ from ..databases.base import Database, Deadline
 from ..databases.recording import Actor, Ledger
 from ..databases.writing import CopyResult, Holder, StopSignal, Writer
 from ..errors import (
+    Busy,
     DatabaseRefused,
     HotJournal,
     MigrateError,
@@ -129,7 +130,11 @@ class Run(Call):
         except HotJournal:
             with self.lock():
                 self.database.recover()
-            return read_standing(self.folder, self.database)
+                return read_standing(self.folder, self.database, self.deadline())
+        except Busy:
+            # Another run may keep readers out: waiting for its lock tells who it is, and when it ends.
+            with self.lock():
+                return read_standing(self.folder, self.database, self.deadline())
 
 
 def _beginning(project: Project, command: str, on_event: OnEvent) -> dict[str, Any]:
@@ -196,7 +201,7 @@ def _run_locked(current: Run, planning: Planning, agreed: Proposal, seen: Standi
     """
     from ..files.loader import loaded_modules
 
-    standing = read_standing(current.folder, current.database)
+    standing = read_standing(current.folder, current.database, current.deadline())
     standing.refuse_unsound(but_unfinished=current.resuming)
     plan = agreed.plan if standing.history == seen.history else planning(standing)
     before = standing.history.version

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..databases.base import Database, Reader
+from ..databases.base import Database, Deadline, Reader
 from ..databases.ledger import read_history
 from ..files.folder import Folder, load_folder
 from ..model.history import Entry, History, LedgerState
@@ -25,7 +25,7 @@ def load_project_folder(project: Project) -> Folder:
     return load_folder(project.versions_path, shown=project.versions, use_index=project.header_index)
 
 
-def read_standing(folder: Folder, database: Database) -> Standing:
+def read_standing(folder: Folder, database: Database, wait: Deadline | None = None) -> Standing:
     """Compare files and ledger; a database that does not exist yet has an empty history.
 
     Raises:
@@ -33,7 +33,7 @@ def read_standing(folder: Folder, database: Database) -> Standing:
     """
     if not database.exists():
         return Standing(folder.graph, History(state=LedgerState.NONE))
-    with database.reader() as reader:
+    with database.reader(wait) as reader:
         return standing_in(folder, reader)
 
 

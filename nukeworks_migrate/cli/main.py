@@ -127,7 +127,7 @@ def run(arguments: list[str]) -> int:
 
         return show_usage_error(error, output_of(context, as_json=as_json))
     except (click.Abort, KeyboardInterrupt):
-        output_of(context, as_json=as_json).warn("\nstopped by Ctrl-C; nothing was changed")
+        output_of(context, as_json=as_json).warn("\nstopped by Ctrl-C. See where it stands: migrate status")
         return 130
     except MigrateError as error:
         from .errors import show_error

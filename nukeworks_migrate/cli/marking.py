@@ -10,6 +10,7 @@ from ..actions.stamp import stamp as run_stamp
 from .options import begin, common_options
 from .output import word
 from .text import printable
+from .waiting import waiting_shown
 
 
 @common_options
@@ -20,7 +21,7 @@ from .text import printable
 def accept(context: click.Context, name: str, reason: str) -> None:
     """Take a changed file for the one that ran. Nothing is run."""
     call = begin(context)
-    done = run_accept(call.project(), name, reason=reason)
+    done = run_accept(call.project(), name, reason=reason, on_event=waiting_shown(call.output))
     if call.output.as_json:
         told = {"name": done.drift.file_name, "was": done.drift.applied_name, "reason": done.reason}
         call.output.object("accept", {"ok": True, "database": done.database, **told})
@@ -44,7 +45,14 @@ def stamp(context: click.Context, target: str | None, applied: tuple[str, ...], 
             call.output.warn(_marks(plan))
         call.ask(f"Change the ledger of {printable(plan.database)}, and nothing else?")
 
-    done = run_stamp(call.project(), target, applied=applied, not_applied=not_applied, confirm=confirm)
+    done = run_stamp(
+        call.project(),
+        target,
+        applied=applied,
+        not_applied=not_applied,
+        confirm=confirm,
+        on_event=waiting_shown(call.output),
+    )
     if call.output.as_json:
         told = {
             "applied": list(done.applied),

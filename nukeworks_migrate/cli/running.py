@@ -31,6 +31,7 @@ from .output import Output, word
 from .plan_screen import finding_lines, plan_screen
 from .progress import ProgressBar
 from .text import counted, printable, seconds, size
+from .waiting import waiting_line
 
 _DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
 
@@ -145,8 +146,8 @@ class RunScreen:
 
     def show(self, event: Event) -> None:
         match event:
-            case Waiting(holder):
-                self._output.aside(f"waiting   the migration lock is held by {printable(holder or 'another process')}")
+            case Waiting():
+                self._output.aside(waiting_line(event))
             case RunStarted(plan):
                 self._width = min(max((len(step.name) for step in plan.steps), default=0), 48)
                 self._bar.begin("snapshot")

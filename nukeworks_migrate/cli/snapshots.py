@@ -16,6 +16,7 @@ from . import exits
 from .options import begin, common_options
 from .output import word
 from .text import counted, moment, printable, size
+from .waiting import waiting_line
 
 
 @common_options
@@ -129,8 +130,8 @@ def restore(context: click.Context, snapshot_id: str) -> None:
 
     def show(event: Event) -> None:
         match event:
-            case Waiting(holder):
-                call.output.aside(f"waiting   the migration lock is held by {printable(holder or 'another process')}")
+            case Waiting():
+                call.output.aside(waiting_line(event))
             case SnapshotTaken(_, path, size_bytes):
                 call.output.aside(f"saved     {printable(path)}   {size(size_bytes)}")
 

@@ -35,16 +35,20 @@ class Deadline:
     def __init__(self, seconds: float, stop_requested: StopRequested = lambda: False) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
-        self._pause = 0.002
+        self._pause = 0.001
         self._stop_requested = stop_requested
 
     def pause(self) -> bool:
-        """Sleep a little, longer each time up to 0.1 s; return False when the time is over or a stop was asked."""
+        """Sleep a moment, up to 0.02 s; return False when the time is over or a stop was asked.
+
+        Short and never twice the same: another program that writes without a pause leaves gaps of a
+        millisecond, and a steady beat could miss every one of them.
+        """
         left = self._end - time.monotonic()
         if left <= 0 or self._stop_requested():
             return False
-        time.sleep(min(self._pause, left))
-        self._pause = min(self._pause * 1.5, 0.1)
+        self._pause = min(self._pause * 1.3, 0.02)
+        time.sleep(min(self._pause * (time.perf_counter_ns() % 1000 + 1) / 1000, left))
         return not self._stop_requested()
 
 
@@ -125,8 +129,8 @@ class Database(ABC):
         """About what a copy will take; 0 where there is nothing to copy."""
 
     @abstractmethod
-    def reader(self) -> AbstractContextManager[Reader]:
-        """Open it for reading; not a byte is written.
+    def reader(self, wait: Deadline | None = None) -> AbstractContextManager[Reader]:
+        """Open it for reading; not a byte is written. A look waits two seconds for who is committing, or until `wait`.
 
         Raises:
             DatabaseRefused: it is not there, or is no database.

@@ -153,9 +153,11 @@ class Writer(Reader):
 
     @abstractmethod
     def step(
-        self, *, in_transaction: bool, before_first: Callable[[], None] | None = None
+        self, *, in_transaction: bool, before_first: Callable[[], None] | None = None, wait_s: float = 0
     ) -> AbstractContextManager[StepSession]:
         """Give the session for one step.
+
+        Without a transaction of its own, each of its statements waits up to `wait_s` for other writers.
 
         With `in_transaction`, a savepoint stands around it: kept by leaving, undone by raising.
         `before_first` is called before the migration's first statement.

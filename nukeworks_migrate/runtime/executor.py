@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
@@ -162,7 +162,7 @@ class Executor:
             self._refuse_stop()
             self._announce(step)
             with self._failing_as(step):
-                with self.writer.step(in_transaction=False, before_first=begin_in_log) as session:
+                with self._alone_session(begin_in_log) as session:
                     handle = self._run_code(step, session)
                     self._begin()
                     self._finish_step(step, session, handle)
@@ -176,6 +176,9 @@ class Executor:
             if self.stop.requested() and not isinstance(error, Stopped):
                 raise self._stopped() from error
             raise
+
+    def _alone_session(self, before_first: Callable[[], None]) -> AbstractContextManager[StepSession]:
+        return self.writer.step(in_transaction=False, before_first=before_first, wait_s=self._lock_timeout_s)
 
     def _announce(self, step: Step) -> None:
         self._step_started = time.perf_counter()

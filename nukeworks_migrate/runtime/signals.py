@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from ..databases.writing import StopSignal
 
+_PATIENCE_S = 1.0  # a second signal within it is taken for the first one, told twice
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last on Windows only: Ctrl-Break
 
 
@@ -18,6 +20,7 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.signal_number = 0
+        self._first_heard = 0.0
         self._in_user_code = False
 
     def requested(self) -> bool:
@@ -45,7 +48,12 @@ class StopFlag:
         return _UserCode(self)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
-        self.signal_number = self.signal_number or number
+        if self.signal_number and time.monotonic() - self._first_heard > _PATIENCE_S:
+            # Asked twice: end at once. The database undoes what was not committed when it is opened next.
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        if not self.signal_number:
+            self.signal_number, self._first_heard = number, time.monotonic()
         if self._in_user_code:
             raise StopSignal
 

@@ -131,7 +131,7 @@ def fetch_rows(cursor: sqlite3.Cursor) -> list[Row]:
 
 
 @contextmanager
-def open_reader(path: str, label: str) -> Iterator[SqliteReader]:
+def open_reader(path: str, label: str, wait: Deadline | None = None) -> Iterator[SqliteReader]:
     """Open `path` so that not a byte of it changes.
 
     mode=ro is tried first; a database in WAL mode in a folder that cannot be written needs immutable=1, which is
@@ -143,7 +143,7 @@ def open_reader(path: str, label: str) -> Iterator[SqliteReader]:
             where=path,
             next_step="make it: migrate up; or name another one with --database",
         )
-    connection = _open_to_read(path, label)
+    connection = _open_to_read(path, label, wait or Deadline(_READ_WAIT_S))
     try:
         yield SqliteReader(connection)
     except sqlite3.Error as error:
@@ -152,29 +152,30 @@ def open_reader(path: str, label: str) -> Iterator[SqliteReader]:
         connection.close()
 
 
-def _open_to_read(path: str, label: str) -> sqlite3.Connection:
+def _open_to_read(path: str, label: str, wait: Deadline) -> sqlite3.Connection:
     try:
-        return _look(path, {})
+        return _look(path, wait)
     except sqlite3.Error as error:
         folder_is_closed = not os.access(os.path.dirname(path), os.W_OK)
         alone = not any(os.path.exists(f"{path}{ending}") for ending in COMPANIONS)
         code = getattr(error, "sqlite_errorcode", 0) or 0
         if code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY) and folder_is_closed and alone:
             try:
-                return _look(path, {"immutable": "1"})
+                return _look(path, wait, immutable="1")
             except sqlite3.Error as second:
                 raise explain(second, path, label) from second
         raise explain(error, path, label) from error
 
 
-def _look(path: str, options: dict[str, str]) -> sqlite3.Connection:
-    """Open for reading and read the schema once, so that a lock or a wrong file shows here."""
+def _look(path: str, wait: Deadline, **options: str) -> sqlite3.Connection:
+    """Open for reading and read the schema once, so that a lock or a wrong file shows here.
+
+    What is seen stays the same until the connection is closed: no writer comes between two queries.
+    """
     connection = connect(path, "ro", **options)
     try:
-        retry_while_busy(
-            lambda: connection.execute("SELECT 1 FROM main.sqlite_master LIMIT 1").fetchall(),
-            Deadline(_READ_WAIT_S),
-        )
+        connection.execute("BEGIN")
+        retry_while_busy(lambda: connection.execute("SELECT 1 FROM main.sqlite_master LIMIT 1").fetchall(), wait)
     except BaseException:
         connection.close()
         raise

@@ -210,14 +210,15 @@ def _journal_mode(target: sqlite3.Connection, wait: Deadline) -> str | None:
 
 def _restore_rollback(path: Path, label: str, target: sqlite3.Connection, prepared: Path, restore: Restore) -> None:
     """One connection holds the file exclusively from the snapshot of the present to the last page."""
-    target.execute("PRAGMA main.locking_mode = EXCLUSIVE")
     try:
         retry_while_busy(lambda: target.execute("BEGIN EXCLUSIVE"), restore.wait)
     except sqlite3.Error as error:
         if is_busy(error):
             raise _still_in_use(label, error) from error
         raise
-    # In this locking mode the file stays locked, and neither side of a backup may be in a transaction.
+    # Neither side of a backup may be in a transaction; in this mode the file stays locked after it. It is set only
+    # now, because while waiting it would keep the lock of each attempt, and stand in the way of who writes.
+    target.execute("PRAGMA main.locking_mode = EXCLUSIVE")
     target.execute("COMMIT")
     restore.save_present(lambda copy: copy_database(target, copy, restore.wait, lambda done, total: None))
     source = connect(prepared, "ro", immutable="1")
@@ -228,8 +229,9 @@ def _restore_rollback(path: Path, label: str, target: sqlite3.Connection, prepar
 
 
 def _restore_wal(path: Path, label: str, target: sqlite3.Connection, prepared: Path, restore: Restore) -> None:
-    """Readers stay; the backup's first page takes the write lock, and then nobody may have written since the
-    snapshot of the present, or all begins again.
+    """Readers stay; writers are held off while the present is saved.
+
+    Between that lock and the one that the backup's first page takes, somebody may have written: then all begins again.
     """
     source = connect(prepared, "ro", immutable="1")
     watch = connect(path, "ro")
@@ -241,8 +243,13 @@ def _restore_wal(path: Path, label: str, target: sqlite3.Connection, prepared: P
                 next_step="close all programs that use it, set PRAGMA journal_mode = DELETE, and restore again",
             )
         while True:
+            try:
+                retry_while_busy(lambda: target.execute("BEGIN IMMEDIATE"), restore.wait)
+            except sqlite3.Error as error:
+                raise (_still_in_use(label, error) if is_busy(error) else error) from error
             seen = _pragma(watch, "data_version")
             restore.save_present(lambda copy: _copy_of(path, copy, restore.wait))
+            target.execute("ROLLBACK")
             if _write_all_pages(source, target, watch, seen, restore.wait, label):
                 return
     finally:
@@ -276,7 +283,7 @@ def _write_all_pages(
                 raise _Moved
 
     try:
-        source.backup(target, pages=1, progress=progress, sleep=0.01)
+        source.backup(target, pages=1, progress=progress, sleep=0.0005)
     except _Moved:
         return False
     except _OutOfTime as error:

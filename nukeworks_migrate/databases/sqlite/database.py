@@ -49,9 +49,9 @@ class SqliteDatabase(Database):
                 pass
         return total
 
-    def reader(self) -> AbstractContextManager[Reader]:
+    def reader(self, wait: Deadline | None = None) -> AbstractContextManager[Reader]:
         self._refuse_folder()
-        return open_reader(self.path, self.label)
+        return open_reader(self.path, self.label, wait)
 
     @contextmanager
     def writer(self, stop_requested: StopRequested) -> Iterator[SqliteWriter]:

@@ -107,7 +107,9 @@ class SqliteWriter(SqliteReader, Writer):
         self.raw.executemany(sql, rows).close()
 
     @contextmanager
-    def step(self, *, in_transaction: bool, before_first: Callable[[], None] | None = None) -> Iterator[StepSession]:
+    def step(
+        self, *, in_transaction: bool, before_first: Callable[[], None] | None = None, wait_s: float = 0
+    ) -> Iterator[StepSession]:
         # A name that no migration can guess: RELEASE of it would hand the step's work to the run unchecked.
         savepoint = f"migrate_{secrets.token_hex(8)}"
         self._foreign_keys.read()
@@ -118,7 +120,11 @@ class SqliteWriter(SqliteReader, Writer):
             before_first=before_first,
         )
         if not in_transaction:
-            yield session
+            self.raw.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+            try:
+                yield session
+            finally:
+                self.raw.execute("PRAGMA busy_timeout = 0")  # the runner's own waits hear signals
             return
         self.raw.execute(f"SAVEPOINT {savepoint}")
         try:
