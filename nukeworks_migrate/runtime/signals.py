@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from ..databases.writing import StopSignal
 
-_PATIENCE_S = 1.0  # a second signal within it is taken for the first one, told twice
+_PATIENCE_S = 1.0  # after the second signal
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last on Windows only: Ctrl-Break
 
 
@@ -20,7 +20,7 @@ class StopFlag:
 
     def __init__(self) -> None:
         self.signal_number = 0
-        self._first_heard = 0.0
+        self._deadline: threading.Timer | None = None
         self._in_user_code = False
 
     def requested(self) -> bool:
@@ -40,6 +40,8 @@ class StopFlag:
         try:
             yield
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
             for number, handler in before.items():
                 signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
@@ -48,12 +50,13 @@ class StopFlag:
         return _UserCode(self)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
-        if self.signal_number and time.monotonic() - self._first_heard > _PATIENCE_S:
-            # Asked twice: end at once. The database undoes what was not committed when it is opened next.
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        if not self.signal_number:
-            self.signal_number, self._first_heard = number, time.monotonic()
+        if self.signal_number and self._deadline is None:
+            # Asked twice: what does not end by itself in a moment is ended. The database undoes what was not
+            # committed when it is opened next.
+            self._deadline = threading.Timer(_PATIENCE_S, os._exit, (128 + self.signal_number,))
+            self._deadline.daemon = True
+            self._deadline.start()
+        self.signal_number = self.signal_number or number
         if self._in_user_code:
             raise StopSignal
 

@@ -33,12 +33,14 @@ class SqliteSession(StepSession):
         *,
         stop_requested: StopRequested,
         before_first: Callable[[], None] | None,
+        wait_s: float,
     ) -> None:
         self.raw = raw
         self.guard = guard
         self.in_transaction = guard.in_transaction
         self._stop_requested = stop_requested
         self._before_first = before_first
+        self._wait_s = wait_s
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._refusal: StatementRefused | None = None
         self._lost: TransactionLost | None = None
@@ -68,6 +70,10 @@ class SqliteSession(StepSession):
         return max(changed, 0)
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
+        if self.commits_each_statement:
+            # One statement and one commit: else each row would commit by itself, and a busy one leave the earlier.
+            with self.transaction():
+                return self.executemany(sql, rows)
         cursor = self.run(sql, lambda: self.raw.executemany(sql, rows))
         changed = cursor.rowcount
         cursor.close()
@@ -97,12 +103,16 @@ class SqliteSession(StepSession):
         if refusal is not None:
             self.refuse(refusal, statement=sql)
         try:
-            result = action()
+            result = self._waiting(action) if self.commits_each_statement else action()
         except BaseException as cause:
             self._explain(sql, cause)
             raise
         self.guard.has_run(sql)
         return result
+
+    def _waiting(self, action: Callable[[], T]) -> T:
+        """Do a statement that commits by itself; a busy one has done nothing yet, and is tried again for a while."""
+        return retry_while_busy(action, Deadline(self._wait_s, self._stop_requested))
 
     def look_before(self) -> None:
         """Raise what stands against another statement: a stop, a refusal, a lost transaction."""
@@ -147,14 +157,14 @@ class SqliteSession(StepSession):
         self._own_transaction = True
         self.run("BEGIN IMMEDIATE", lambda: None)
         with self._guard_down():
-            retry_while_busy(lambda: self.raw.execute("BEGIN IMMEDIATE"), Deadline(30.0, self._stop_requested))
+            retry_while_busy(lambda: self.raw.execute("BEGIN IMMEDIATE"), Deadline(self._wait_s, self._stop_requested))
         try:
             yield
             self.look_before()
             if not self.raw.in_transaction:
                 raise TransactionLost("the transaction has ended before the step did")
             with self._guard_down():
-                retry_while_busy(lambda: self.raw.execute("COMMIT"), Deadline(30.0, self._stop_requested))
+                retry_while_busy(lambda: self.raw.execute("COMMIT"), Deadline(self._wait_s, self._stop_requested))
         except BaseException:
             if self.raw.in_transaction:
                 with self._guard_down():
@@ -331,6 +341,9 @@ class GuardedCursor:
         return self
 
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> GuardedCursor:
+        if self._session.commits_each_statement:
+            with self._session.transaction():
+                return self.executemany(sql, parameters)
         self._session.run(sql, lambda: self._raw.executemany(sql, parameters))
         return self
 

@@ -118,13 +118,10 @@ class SqliteWriter(SqliteReader, Writer):
             Guard(savepoint, in_transaction=in_transaction),
             stop_requested=self._stop_requested,
             before_first=before_first,
+            wait_s=wait_s,
         )
         if not in_transaction:
-            self.raw.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
-            try:
-                yield session
-            finally:
-                self.raw.execute("PRAGMA busy_timeout = 0")  # the runner's own waits hear signals
+            yield session
             return
         self.raw.execute(f"SAVEPOINT {savepoint}")
         try:
