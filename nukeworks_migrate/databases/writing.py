@@ -82,6 +82,8 @@ class StepSession(ABC):
     failure: BaseException | None = None  # what the database or the guard raised last
     statements: int = 0
 
+    armed: bool = False  # whether a statement now is the migration's own work, and not its check
+
     @property
     @abstractmethod
     def commits_each_statement(self) -> bool:
@@ -160,7 +162,7 @@ class Writer(Reader):
         Without a transaction of its own, each of its statements waits up to `wait_s` for other writers.
 
         With `in_transaction`, a savepoint stands around it: kept by leaving, undone by raising.
-        `before_first` is called before the migration's first statement.
+        `before_first` is called before the first statement after the session was armed.
         """
 
     @abstractmethod

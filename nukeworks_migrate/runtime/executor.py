@@ -195,6 +195,7 @@ class Executor:
                     continue
                 if function is None:
                     raise StepFailed(f"{step.name} has lost its {name}() while it was imported")
+                session.armed = name != "check"  # a check that refuses has begun nothing
                 self._call(name, function, handle)
         return handle
 

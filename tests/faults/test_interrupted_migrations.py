@@ -296,3 +296,25 @@ def test_while_it_runs_others_are_told_that_somebody_migrates(one):
 
     assert second.returncode == 5
     assert f"(process {process.pid}, migrate up, since" in second.stderr
+
+
+def test_a_check_that_refuses_has_begun_nothing(folder):
+    folder.write(
+        "0001_checked.py",
+        """
+        transaction = "none"
+
+
+        def check(db):
+            assert db.scalar("SELECT 1") == 2, "not yet"
+
+
+        def upgrade(db):
+            db.execute("CREATE TABLE t (id INTEGER)")
+        """,
+    )
+
+    done = folder.run("up", "--yes")
+
+    assert done.returncode == 4
+    assert folder.run("check").returncode == 7

@@ -93,7 +93,7 @@ class SqliteSession(StepSession):
         self.look_before()
         if not isinstance(sql, str):
             raise TypeError(f"a statement is a string, not {type(sql).__name__}")
-        if self._before_first is not None:
+        if self._before_first is not None and self.armed:
             hook, self._before_first = self._before_first, None
             with self._guard_down():
                 hook()
