@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..model.events import OnEvent, ignore
-from ..model.plan import CommitMode, Plan
-from ..model.planner import plan_down
+from ..model.plan import CommitMode, Direction
 from ..model.report import RunReport
-from ..model.standing import Standing
 from ..project import Project
+from .planning import planning_for
 from .running import Confirm, agree, run
 
 
@@ -30,15 +29,5 @@ def down(
         UsageError: not told how far.
         And what `up` raises.
     """
-
-    def planning(standing: Standing) -> Plan:
-        return plan_down(
-            standing.graph,
-            standing.history,
-            to=None if to is None else str(to),
-            only=only,
-            steps=steps,
-            commit=CommitMode(commit),
-        )
-
+    planning = planning_for(project, Direction.DOWN, to=to, only=only, steps=steps, commit=commit)
     return run(project, "down", planning, confirm=confirm, on_event=on_event)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..model.plan import CommitMode, Direction
-from ..model.planner import plan_down, plan_up
 from ..project import Project
+from .planning import planning_for
 from .preview import Preview, Proposal
 from .standing import load_project_folder, read_standing
 
@@ -41,22 +41,7 @@ def plan(
     database = project.open_database()
     standing = read_standing(folder, database)
     standing.refuse_unsound()
-    target = None if to is None else str(to)
-    direction = Direction(direction)
-    if direction is Direction.UP:
-        planned = plan_up(
-            standing.graph,
-            standing.history,
-            to=target,
-            only=only,
-            steps=steps,
-            commit=CommitMode(commit),
-            refuse_out_of_order=project.out_of_order == "refuse",
-        )
-    else:
-        planned = plan_down(
-            standing.graph, standing.history, to=target, only=only, steps=steps, commit=CommitMode(commit)
-        )
+    planned = planning_for(project, Direction(direction), to=to, only=only, steps=steps, commit=commit)(standing)
     proposal = Proposal(planned, folder, database)
     policy = project.snapshot or "always"
     return PlanReport(

@@ -38,10 +38,10 @@ from ..runtime.executor import Executor, RunMaterial
 from ..runtime.signals import StopFlag
 from ..runtime.snapshots import Retention, Snapshot, SnapshotStore, copying, utc_now
 from ..version import __version__
+from .planning import Planning
 from .preview import Proposal
 from .standing import load_project_folder, read_standing, standing_in, stored_files
 
-Planning = Callable[[Standing], Plan]
 Confirm = Callable[[Proposal], None]  # raises NotConfirmed to turn the run down
 
 _MOST_ATTEMPTS = 3  # at a run whose ledger moves between two looks at it

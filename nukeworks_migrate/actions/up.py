@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..model.events import OnEvent, ignore
-from ..model.plan import CommitMode, Plan
-from ..model.planner import plan_up
+from ..model.plan import CommitMode, Direction
 from ..model.report import RunReport
-from ..model.standing import Standing
 from ..project import Project
+from .planning import planning_for
 from .running import Confirm, agree, run
 
 
@@ -33,16 +32,5 @@ def up(
         PartWay: a migration without transaction stopped in the middle.
         Stopped: a signal ended the run; nothing of it is left.
     """
-
-    def planning(standing: Standing) -> Plan:
-        return plan_up(
-            standing.graph,
-            standing.history,
-            to=None if to is None else str(to),
-            only=only,
-            steps=steps,
-            commit=CommitMode(commit),
-            refuse_out_of_order=project.out_of_order == "refuse",
-        )
-
+    planning = planning_for(project, Direction.UP, to=to, only=only, steps=steps, commit=commit)
     return run(project, "up", planning, confirm=confirm, on_event=on_event)

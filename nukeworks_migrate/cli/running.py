@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from ..actions.down import down as run_down
@@ -50,19 +52,7 @@ def up(context: click.Context, to: str | None, only: str | None, steps: int | No
     migrate up --only NAME     one migration and what it depends on
     migrate up --steps 1       the next one
     """
-    call = begin(context)
-    screen = RunScreen(call.output)
-    with screen:
-        report = run_up(
-            call.project(),
-            to=to,
-            only=only,
-            steps=steps,
-            commit=commit,
-            confirm=_asking(call, "Apply"),
-            on_event=screen.show,
-        )
-    _show_report("up", report, call)
+    _run(context, "up", run_up, "Apply", to=to, only=only, steps=steps, commit=commit)
 
 
 @common_options
@@ -79,19 +69,7 @@ def down(context: click.Context, to: str | None, only: str | None, steps: int | 
     migrate down --steps 1     the last one
     migrate down --to base     everything
     """
-    call = begin(context)
-    screen = RunScreen(call.output)
-    with screen:
-        report = run_down(
-            call.project(),
-            to=to,
-            only=only,
-            steps=steps,
-            commit=commit,
-            confirm=_asking(call, "Take back"),
-            on_event=screen.show,
-        )
-    _show_report("down", report, call)
+    _run(context, "down", run_down, "Take back", to=to, only=only, steps=steps, commit=commit)
 
 
 @common_options
@@ -104,11 +82,14 @@ def resume(context: click.Context, rerun: bool) -> None:
 
     Its statements run at least once: what had finished before it was interrupted runs again.
     """
+    _run(context, "resume", run_resume, "Run again", rerun=rerun)
+
+
+def _run(context: click.Context, command: str, action: Callable[..., RunReport], verb: str, **words: object) -> None:
     call = begin(context)
-    screen = RunScreen(call.output)
-    with screen:
-        report = run_resume(call.project(), rerun=rerun, confirm=_asking(call, "Run again"), on_event=screen.show)
-    _show_report("resume", report, call)
+    with RunScreen(call.output) as screen:
+        report = action(call.project(), confirm=_asking(call, verb), on_event=screen.show, **words)
+    _show_report(command, report, call)
 
 
 def _asking(call: Call, verb: str) -> Confirm:
