@@ -226,7 +226,7 @@ def _run_locked(current: Run, planning: Planning, agreed: Proposal, seen: Standi
         with current.database.writer(current.stop.requested) as writer:
             writer.begin(current.deadline())
             inside = standing_in(current.folder, writer)
-            if inside.history != standing.history and created is False:
+            if inside.history != standing.history:
                 writer.rollback()
                 return None
             report = _execute(current, plan, standing, writer, modules, agreed)

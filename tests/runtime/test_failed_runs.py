@@ -52,6 +52,10 @@ MISBEHAVIOUR = {
         "schema_version belongs",
     ),
     "a table of the framework's name": ('db.execute("CREATE TABLE schema_version_x (id)")', "schema_version_x belongs"),
+    "a table renamed to the framework's name": (
+        'db.execute("ALTER TABLE clients RENAME TO schema_version_x")',
+        "schema_version_x belongs",
+    ),
     "INSERT OR ROLLBACK": ('db.execute("INSERT OR ROLLBACK INTO clients VALUES (1, NULL)")', "UNIQUE constraint"),
     "RAISE(ROLLBACK)": (
         """

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import StatementRefused
 from ..writing import Violation
 from .connection import quote
-from .guard import Touched
+from .guard import LEDGER_PREFIX, Touched, refused_ledger
 
 _MISMATCH = "foreign key mismatch"
 
@@ -87,8 +88,17 @@ class ForeignKeyMap:
         return set()
 
     def to_check(self, touched: Touched) -> list[str]:
-        """Tables whose foreign keys a step can have broken, by name."""
+        """Tables whose foreign keys a step can have broken, by name.
+
+        Raises:
+            StatementRefused: the step gave a table a name that is the framework's.
+        """
         renamed = self._follow(touched)
+        # The authorizer is not told what a table is renamed to.
+        taken = sorted(name for name in renamed if name.startswith(LEDGER_PREFIX))
+        if taken:
+            refusal = refused_ledger(taken[0])
+            raise StatementRefused(refusal.what, next_step=refusal.instead)
         assert self._keys is not None
         rebuilt = renamed | (touched.dropped & self._names) | touched.altered
         updated = {table for table, _column in touched.updated}

@@ -149,9 +149,9 @@ class Guard:
             return None
         name = second if action == sqlite3.SQLITE_ALTER_TABLE else first
         if name.lower().startswith(LEDGER_PREFIX):
-            return _refused_ledger(name)
+            return refused_ledger(name)
         if action in _ON_A_TABLE and second.lower().startswith(LEDGER_PREFIX):
-            return _refused_ledger(second)
+            return refused_ledger(second)
         return None
 
     def _judge_pragma(self, name: str, value: str) -> Refusal | None:
@@ -212,7 +212,7 @@ def _refused_attach(word: str, name: str) -> Refusal:
     )
 
 
-def _refused_ledger(name: str) -> Refusal:
+def refused_ledger(name: str) -> Refusal:
     return Refusal(
         f"{name} belongs to the framework: names that begin with {LEDGER_PREFIX} are its own",
         "leave it alone: the run writes the ledger itself; or choose another name",
