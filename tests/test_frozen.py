@@ -18,7 +18,7 @@ versions = os.path.join(sys._MEIPASS, "versions")
 project = Project("app.sqlite", versions=versions)
 print(check(project).verdict, up(project).version_after, check(project).verdict)
 print(down(project, to="base").snapshot_id != "")
-print(run(["-d", "app.sqlite", "--versions", versions, "up", "--yes", "--quiet"]))
+print(run(["-d", "app.sqlite", "--versions", versions, "up", "--yes"]))
 """
 
 
@@ -32,6 +32,7 @@ def test_a_bundled_application_migrates_with_the_files_in_its_data_folder(folder
 
         def upgrade(db):
             db.execute(f"CREATE TABLE {TABLE} (id INTEGER PRIMARY KEY, name TEXT)")
+            db.execute("DROP TABLE IF EXISTS nothing")  # for which sqlparse is asked, and has to be in the bundle
             db.transform(TABLE, lambda name: name.upper(), reads=["name"], writes=["name"])
 
 
@@ -54,4 +55,5 @@ def test_a_bundled_application_migrates_with_the_files_in_its_data_folder(folder
     lines = done.stdout.splitlines()
     assert lines[:2] == ["pending 1 ok", "True"]
     assert lines[-1] == "0"
+    assert "warning: table nothing is dropped with all its rows" in done.stderr
     assert folder.applied() == [1]

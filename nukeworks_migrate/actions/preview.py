@@ -10,7 +10,7 @@ from functools import cached_property
 from ..databases.base import Database
 from ..files.folder import Folder
 from ..files.literals import sql_in_function
-from ..model.findings import Finding, statement_findings
+from ..model.findings import Finding, renamed_to, statement_findings
 from ..model.plan import Direction, Plan, Step
 
 
@@ -95,10 +95,16 @@ def _preview_step(step: Step, folder: Folder, database: Database) -> StepPreview
     function = "upgrade" if step.direction is Direction.UP else "downgrade"
     found = sql_in_function(ast.parse(folder.sources[step.name].content), function)
     statements: list[str] = []
-    findings: list[Finding] = []
+    findings: list[tuple[int, Finding]] = []  # with the place of its statement
+    renamed: dict[str, int] = {}  # the last place at which a table got that name
     for literal in found.literals:
         for statement in database.statements(literal.sql):
+            place = len(statements)
             statements.append(statement)
             where = f"{step.migration.path}:{literal.line}"
-            findings.extend(finding.at(where) for finding in statement_findings(statement))
-    return StepPreview(step, tuple(statements), found.dynamic, found.transforms, tuple(findings))
+            findings.extend((place, finding.at(where)) for finding in statement_findings(statement))
+            if name := renamed_to(statement):
+                renamed[name.lower()] = place
+    # A table that gets its name back from another one was rebuilt, not lost.
+    kept = [finding for place, finding in findings if renamed.get(finding.table.lower(), -1) < place]
+    return StepPreview(step, tuple(statements), found.dynamic, found.transforms, tuple(kept))

@@ -32,7 +32,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from importlib import import_module
 from typing import Any
 
 OWN_PREFIX = "schema_version"
@@ -82,6 +81,7 @@ class Finding:
     severity: Severity
     message: str  # names the table; names are as they are in the SQL, so escape them before a terminal
     where: str = ""  # versions/0017_x.py:24
+    table: str = ""  # the table that is dropped, for NWM101
 
     def at(self, where: str) -> Finding:
         """The same finding, in the place where its statement stands."""
@@ -108,6 +108,21 @@ def statement_findings(statement: str) -> tuple[Finding, ...]:
 
 # Enough for what stands before the first table's name, and for every WHERE that was typed by hand. The lexer
 # needs 0.25 s for so many tokens, and 10 s for a statement of 5 MB.
+def renamed_to(statement: str) -> str:
+    """Return the name that ALTER TABLE … RENAME TO gives a table, as it is written; empty for all else."""
+    first = _FIRST_WORD.match(statement)
+    if first is None or first[1].upper() != "ALTER" or "rename" not in statement.lower():
+        return ""
+    read = _read(statement[:_MOST_CHARACTERS], is_whole=True)
+    cursor = _Cursor(read)
+    if cursor.next() != "ALTER" or not cursor.take("TABLE"):
+        return ""
+    cursor.take("IF", "EXISTS")
+    cursor.table()
+    table = cursor.table() if cursor.take("RENAME", "TO") else None
+    return table.label if table is not None else ""
+
+
 _MOST_CHARACTERS = 200_000
 _MOST_TOKENS = 20_000
 
@@ -177,9 +192,12 @@ class _Table:
 
 def _read(text: str, *, is_whole: bool) -> _Statement:
     """The tokens of the first statement in `text`."""
-    # Imported by name, for it is untyped in some versions and typed in others.
-    lexer: Any = import_module("sqlparse.lexer")
-    kinds: Any = import_module("sqlparse.tokens")
+    # Untyped in some versions of sqlparse, and typed in others.
+    from sqlparse import lexer as sql_lexer  # type: ignore[import-untyped, unused-ignore]
+    from sqlparse import tokens as sql_tokens  # type: ignore[import-untyped, unused-ignore]
+
+    lexer: Any = sql_lexer
+    kinds: Any = sql_tokens
     tokens: list[_Token] = []
     depth = 0
     before = ""  # what stands directly before a token, without white space between
@@ -337,7 +355,8 @@ def _judge_drop(cursor: _Cursor) -> Iterator[Finding]:
     if cursor.take("TABLE"):
         cursor.take("IF", "EXISTS")
         for table in cursor.tables():
-            yield from _about(TABLE_DROPPED, table, f"table {table.label} is dropped with all its rows")
+            about = _about(TABLE_DROPPED, table, f"table {table.label} is dropped with all its rows")
+            yield from (replace(finding, table=table.label) for finding in about)
 
 
 def _judge_truncate(cursor: _Cursor) -> Iterator[Finding]:

@@ -385,3 +385,21 @@ def test_a_link_to_a_database_is_the_database(seven):
     assert seven.database.is_symlink()
     assert seven.applied() == [1]
     assert seven.path.joinpath("real", "app.sqlite-migrate-lock").exists()
+
+
+def test_a_rebuilt_table_is_no_finding_and_one_that_is_only_dropped_is(folder):
+    folder.add(
+        "0001_rebuild",
+        """
+        db.execute("CREATE TABLE kept (id INTEGER)")
+        db.execute("CREATE TABLE gone (id INTEGER)")
+        db.execute("CREATE TABLE new_kept (id INTEGER)")
+        db.execute("DROP TABLE kept")
+        db.execute("ALTER TABLE new_kept RENAME TO kept")
+        db.execute("DROP TABLE gone")
+        """,
+    )
+
+    found = plan(folder.project()).preview.findings
+
+    assert [finding.message for finding in found] == ["table gone is dropped with all its rows"]

@@ -185,13 +185,16 @@ def test_a_kill_at_any_instant_leaves_the_state_before_or_after(benches, command
     if count > 10:
         bench.measure()
 
-    outcomes = sum((kill_and_go_on(bench, instant) for instant in instants(count, bench.duration_s)), Counter())
+    wanted = {"before", "after", "hot journal" if journal_mode == "delete" else "wal"} if count > 10 else set()
+    outcomes: Counter[str] = Counter()
 
-    LOGGER.info("%s in %s mode, %d kills in %.3f s: %s", command, journal_mode, count, bench.duration_s, dict(outcomes))
-    if count > 10:  # enough of them that each part of a run was hit
-        assert outcomes["before"] > 0
-        assert outcomes["after"] > 0
-        assert outcomes["hot journal" if journal_mode == "delete" else "wal"] > 0
+    for round_number in range(4):
+        if round_number == 0 or not wanted <= set(outcomes):  # what is short is not hit in every round
+            for instant in instants(count, bench.duration_s):
+                outcomes += kill_and_go_on(bench, instant)
+
+    LOGGER.info("%s in %s mode, killed within %.3f s: %s", command, journal_mode, bench.duration_s, dict(outcomes))
+    assert wanted <= set(outcomes)
 
 
 # What a process may say that a signal has ended: our code, or that the signal itself ended it, before we listened

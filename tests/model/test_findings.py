@@ -25,7 +25,8 @@ def codes(statement: str) -> list[str]:
 def test_a_finding_says_what_and_where():
     (finding,) = statement_findings("DROP TABLE vendors")
 
-    assert finding == Finding("NWM101", Severity.WARNING, "table vendors is dropped with all its rows")
+    message = "table vendors is dropped with all its rows"
+    assert finding == Finding("NWM101", Severity.WARNING, message, table="vendors")
     assert finding.at("versions/0017_x.py:24").where == "versions/0017_x.py:24"
     assert finding.where == ""
 
@@ -476,3 +477,20 @@ def test_a_where_counts_exactly_where_it_is_one(case, table, where, operands, ga
     statement = "".join(gap + piece for gap, piece in zip(gaps, pieces, strict=False)) + gaps[-1]
 
     assert codes(statement.lower() if lower else statement) == ([] if where else [code])
+
+
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        pytest.param("ALTER TABLE new_t RENAME TO t", "t", id="a rename"),
+        pytest.param('alter table "new t" rename to "t t"', "t t", id="quoted, in lower case"),
+        pytest.param("ALTER TABLE a RENAME COLUMN b TO c", "", id="a column"),
+        pytest.param("ALTER TABLE a ADD COLUMN b -- RENAME TO c", "", id="a comment"),
+        pytest.param("ALTER TABLE a ADD COLUMN b DEFAULT 'RENAME TO c'", "", id="a string"),
+        pytest.param("SELECT 'ALTER TABLE a RENAME TO b'", "", id="another statement"),
+    ],
+)
+def test_a_rename_of_a_table_is_told_by_its_tokens(statement, name):
+    from nukeworks_migrate.model.findings import renamed_to
+
+    assert renamed_to(statement) == name
