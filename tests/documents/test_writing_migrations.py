@@ -379,12 +379,12 @@ def test_a_rebuild_that_loses_a_parent_fails_and_lists_the_rows(example):
     assert "contacts (3): client_id has no row in clients" in failure.value.cause
 
 
-def test_the_plan_warns_of_the_table_that_is_dropped(example):
+def test_the_plan_does_not_warn_of_a_table_that_is_rebuilt(example):
     example.up_to(12)
 
     findings = plan(example.project(), to=13).preview.findings
 
-    assert [finding.message for finding in findings] == ["table clients is dropped with all its rows"]
+    assert findings == ()
 
 
 def test_what_comes_from_a_helper_is_counted_by_the_plan(example):
