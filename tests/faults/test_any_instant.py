@@ -182,16 +182,16 @@ KILLS = [
 @pytest.mark.parametrize(("command", "journal_mode", "count"), KILLS)
 def test_a_kill_at_any_instant_leaves_the_state_before_or_after(benches, command, journal_mode, count):
     bench = benches(command, journal_mode)
-    if count > 10:
-        bench.measure()
-
     wanted = {"before", "after", "hot journal" if journal_mode == "delete" else "wal"} if count > 10 else set()
     outcomes: Counter[str] = Counter()
 
-    for round_number in range(4):
-        if round_number == 0 or not wanted <= set(outcomes):  # what is short is not hit in every round
-            for instant in instants(count, bench.duration_s):
-                outcomes += kill_and_go_on(bench, instant)
+    for longer in (1.0, 1.3, 1.6, 2.0):  # a machine may be busier than when it was measured
+        if count > 10:
+            bench.measure()
+        for instant in instants(count, bench.duration_s * longer):
+            outcomes += kill_and_go_on(bench, instant)
+        if wanted <= set(outcomes):
+            break
 
     LOGGER.info("%s in %s mode, killed within %.3f s: %s", command, journal_mode, bench.duration_s, dict(outcomes))
     assert wanted <= set(outcomes)

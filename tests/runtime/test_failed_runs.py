@@ -74,8 +74,10 @@ MISBEHAVIOUR = {
     "writes through a connection of its own": (
         """
         import sqlite3
+        from contextlib import closing
         path = db.query("PRAGMA database_list")[0][2]
-        sqlite3.connect(path, timeout=0.1).execute("DELETE FROM clients")
+        with closing(sqlite3.connect(path, timeout=0.1)) as other:
+            other.execute("DELETE FROM clients")
         """,
         "database is locked",
     ),
