@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from ..databases.base import Database, Deadline
-from ..databases.ledger import LogEvent
+from ..databases.ledger import LogEvent, read_history
 from ..databases.log import StoredFile
 from ..databases.recording import Ledger
 from ..databases.writing import Fate, StepSession, StopSignal, TransactionLost, Writer
@@ -171,11 +171,18 @@ class Executor:
                     self._commit()
         except BaseException as error:
             self._undo(error)
-            if begun:
+            if begun or self._has_begun(step):
                 self._raise_interrupted(step, error)
             if self.stop.requested() and not isinstance(error, Stopped):
                 raise self._stopped() from error
             raise
+
+    def _has_begun(self, step: Step) -> bool:
+        """Whether the log says so: a signal can come between that commit and our own note of it."""
+        try:
+            return any(item.version == step.version for item in read_history(self.writer).unfinished)
+        except Exception:
+            return False  # the error that ended the step is the one to tell
 
     def _alone_session(self, before_first: Callable[[], None]) -> AbstractContextManager[StepSession]:
         return self.writer.step(in_transaction=False, before_first=before_first, wait_s=self._lock_timeout_s)
