@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..databases.base import Database, Deadline, Reader
@@ -107,7 +106,3 @@ def _compare(folder: Folder, reader: Reader, entry: Entry, name: str) -> tuple[s
 def _key(file: str, name: str | None) -> str:
     """Helpers by their name; the migration itself by none, for it may have been renamed."""
     return file if file.startswith("_") else ""
-
-
-def files_by_name(folder: Folder, names: tuple[str, ...]) -> Mapping[str, tuple[StoredFile, ...]]:
-    return {name: stored_files(folder, name) for name in names}

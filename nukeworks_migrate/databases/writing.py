@@ -79,7 +79,6 @@ class StepSession(ABC):
     """
 
     last_statement: str = ""  # the one that ran last, or failed
-    failure: BaseException | None = None  # what the database or the guard raised last
     statements: int = 0
 
     armed: bool = False  # whether a statement now is the migration's own work, and not its check

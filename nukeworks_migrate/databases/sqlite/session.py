@@ -128,7 +128,6 @@ class SqliteSession(StepSession):
 
     def _explain(self, sql: str, cause: BaseException) -> None:
         """Raise something better than `cause` where the session knows better."""
-        self.failure = cause
         if isinstance(cause, sqlite3.Error):
             cause.statement = sql  # type: ignore[attr-defined]  # for the message about the step
         if self._stop_requested():
@@ -143,7 +142,6 @@ class SqliteSession(StepSession):
         """Turn a statement down; the step fails with it, also when the migration swallows it."""
         self._refusal = StatementRefused(refusal.what, next_step=refusal.instead)
         self._refusal.statement = statement
-        self.failure = self._refusal
         raise self._refusal from cause
 
     def track(self, cursor: sqlite3.Cursor) -> sqlite3.Cursor:
