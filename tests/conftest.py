@@ -1,7 +1,14 @@
 """Fixtures for all tests."""
 
+import signal
+
 import pytest
 from support import Folder
+
+# A shell that starts the tests in the background has SIGINT ignored, and every program that a test starts
+# would inherit that: Ctrl-C would then not end it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
