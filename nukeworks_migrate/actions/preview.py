@@ -10,8 +10,10 @@ from functools import cached_property
 from ..databases.base import Database
 from ..files.folder import Folder
 from ..files.literals import sql_in_function
-from ..model.findings import Finding, renamed_to, statement_findings
+from ..files.noqa import not_silenced
+from ..model.findings import Finding
 from ..model.plan import Direction, Plan, Step
+from ..model.statements import renamed_to, statement_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class StepPreview:
     dynamic: int  # statements that are built while it runs
     transforms: tuple[str, ...]  # tables that Python functions compute columns of
     findings: tuple[Finding, ...]
+    silenced: tuple[Finding, ...] = ()  # by a comment in the file, see files.noqa
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,15 @@ class Proposal:
 
     @cached_property
     def may_destroy(self) -> bool:
-        """Whether rows or columns may be lost; also where the files do not tell what will be run."""
+        """Whether rows or columns may be lost; also where the files do not tell what will be run.
+
+        A finding that the file silences counts as well: that something is meant makes it no less lost.
+        """
         if self.plan.direction is Direction.DOWN:
             return True
         return any(
             step.findings
+            or step.silenced
             or step.dynamic
             or step.transforms
             or not step.statements
@@ -93,7 +100,8 @@ def preview_plan(plan: Plan, folder: Folder, database: Database) -> Preview:
 
 def _preview_step(step: Step, folder: Folder, database: Database) -> StepPreview:
     function = "upgrade" if step.direction is Direction.UP else "downgrade"
-    found = sql_in_function(ast.parse(folder.sources[step.name].content), function)
+    source = folder.sources[step.name]
+    found = sql_in_function(ast.parse(source.content), function)
     statements: list[str] = []
     findings: list[tuple[int, Finding]] = []  # with the place of its statement
     renamed: dict[str, int] = {}  # the last place at which a table got that name
@@ -106,5 +114,8 @@ def _preview_step(step: Step, folder: Folder, database: Database) -> StepPreview
             if name := renamed_to(statement):
                 renamed[name.lower()] = place
     # A table that gets its name back from another one was rebuilt, not lost.
-    kept = [finding for place, finding in findings if renamed.get(finding.table.lower(), -1) < place]
-    return StepPreview(step, tuple(statements), found.dynamic, found.transforms, tuple(kept))
+    kept = tuple(finding for place, finding in findings if renamed.get(finding.table.lower(), -1) < place)
+    told = not_silenced(kept, source) if kept else kept
+    heard = set(told)
+    silenced = tuple(finding for finding in kept if finding not in heard)
+    return StepPreview(step, tuple(statements), found.dynamic, found.transforms, told, silenced)
