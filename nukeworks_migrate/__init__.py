@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from .actions.check import check
     from .actions.down import down
     from .actions.history import history, migration_history
+    from .actions.lint import lint
     from .actions.new import new
     from .actions.plan import plan
+    from .actions.rehearse import rehearse
     from .actions.restore import restore
     from .actions.resume import resume
+    from .actions.schema import check_schema, dump_schema, write_schema
     from .actions.snapshot import create_snapshot, list_snapshots, prune_snapshots, verify_snapshots
     from .actions.stamp import stamp
     from .actions.status import status
     from .actions.up import up
+    from .actions.verify import verify
     from .errors import MigrateError
     from .model import events
     from .project import Project
@@ -38,22 +42,28 @@ __all__ = [
     "__version__",
     "accept",
     "check",
+    "check_schema",
     "create_snapshot",
     "down",
+    "dump_schema",
     "errors",
     "events",
     "history",
+    "lint",
     "list_snapshots",
     "migration_history",
     "new",
     "plan",
     "prune_snapshots",
+    "rehearse",
     "restore",
     "resume",
     "stamp",
     "status",
     "up",
+    "verify",
     "verify_snapshots",
+    "write_schema",
 ]
 
 
@@ -104,6 +114,10 @@ def _find(name: str) -> Any:
             from .actions.plan import plan
 
             return plan
+        case "rehearse":
+            from .actions.rehearse import rehearse
+
+            return rehearse
         case "status":
             from .actions.status import status
 
@@ -112,6 +126,22 @@ def _find(name: str) -> Any:
             from .actions.check import check
 
             return check
+        case "verify":
+            from .actions.verify import verify
+
+            return verify
+        case "dump_schema":
+            from .actions.schema import dump_schema
+
+            return dump_schema
+        case "check_schema":
+            from .actions.schema import check_schema
+
+            return check_schema
+        case "write_schema":
+            from .actions.schema import write_schema
+
+            return write_schema
         case "history":
             from .actions.history import history
 
@@ -120,6 +150,10 @@ def _find(name: str) -> Any:
             from .actions.history import migration_history
 
             return migration_history
+        case "lint":
+            from .actions.lint import lint
+
+            return lint
         case "new":
             from .actions.new import new
 

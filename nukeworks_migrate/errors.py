@@ -16,6 +16,7 @@ MigrateError
 │   ├── MissingResource       a migration wants something that the application did not hand in
 │   ├── SnapshotRefused       no snapshot could be made, or it is not what its manifest says
 │   ├── PlanMoved             the plan that was agreed to is not the plan any more
+│   ├── RehearsalRefused      there is no room, or no way, to make a copy to rehearse on
 │   ├── DatabaseRefused       no such file, not a database, no folder
 │   └── NotConfirmed          answered no, or there was nobody to ask
 ├── StepFailed                a step failed; it and its run were undone
@@ -181,9 +182,19 @@ class SnapshotRefused(Refused):
 
 
 class PlanMoved(Refused):
-    """Between the plan that was agreed to and the run, the ledger changed so that the plan grew."""
+    """What was agreed to is not what would run now.
+
+    Between the question and the run the ledger changed so that the plan grew; or a plan that was saved finds files,
+    ledger or schema other than they were.
+    """
 
     code = "plan-moved"
+
+
+class RehearsalRefused(Refused):
+    """No copy can be made to rehearse on."""
+
+    code = "rehearsal-refused"
 
 
 class DatabaseRefused(Refused):
@@ -201,12 +212,14 @@ class NotConfirmed(Refused):
 class StepFailed(MigrateError):
     """A step raised or was refused. It is undone, and so is what its transaction held.
 
-    `name` is the migration, `undone` the steps of the run that were rolled back with it, `kept` those that
-    had been committed before it (with --commit each, or before a migration without transaction).
+    `name` is the migration, `advice` what would correct it where that is known, `undone` the steps of the run that
+    were rolled back with it, `kept` those that had been committed before it (with --commit each, or before a migration
+    without transaction).
     """
 
     code = "step-failed"
     name: str = ""
+    advice: str = ""
     undone: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 

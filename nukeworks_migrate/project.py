@@ -6,7 +6,7 @@ Here and in all that `status` imports, paths are strings: pathlib alone takes as
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadSetting
@@ -43,6 +43,7 @@ class Project:
         snapshot_keep_bytes: int | None = None,
         snapshot_max_bytes: int | None = None,
         header_index: bool = True,
+        redact: Sequence[str] = (),
         resources: Mapping[str, Any] | None = None,
         base: StrPath | None = None,
     ) -> None:
@@ -57,6 +58,7 @@ class Project:
         self.snapshot_keep_bytes = snapshot_keep_bytes
         self.snapshot_max_bytes = snapshot_max_bytes  # a larger database is refused until `snapshot` is chosen
         self.header_index = header_index  # keep what was read from files in versions/__pycache__
+        self.redact = (redact,) if isinstance(redact, str) else tuple(redact)  # never shown: table.column, or column
         self.resources = dict(resources or {})  # what migrations ask for by name, an encryption key for one
         self.base = os.path.abspath(base if base is not None else current_folder())
         if out_of_order not in ("apply", "refuse"):
@@ -102,6 +104,11 @@ class Project:
             unchanged="nothing was opened",
             next_step="name a SQLite file: --database sqlite:///data/app.sqlite",
         )
+
+    def any_database(self) -> Database:
+        """Return a database of the project's kind, for what is built in a scratch one: none need be named or exist."""
+        named = self if self.database.strip() else Project("none.sqlite", base=self.base)
+        return named.open_database()
 
 
 def _bad(name: str, value: object, expected: str) -> BadSetting:

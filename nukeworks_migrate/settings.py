@@ -30,6 +30,7 @@ SETTINGS = (
     Setting("snapshot_keep_bytes", int, "snapshot_keep_bytes"),
     Setting("snapshot_max_bytes", int, "snapshot_max_bytes"),
     Setting("header_index", bool, "header_index"),
+    Setting("redact", tuple, "redact"),
 )
 # Settings of the command line itself, which a file or the environment may give too.
 FACE_SETTINGS = (
@@ -138,6 +139,11 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
             if isinstance(value, bool):
                 return value
             return _TRUTH[str(value).strip().lower()]
+        if setting.kind is tuple:
+            names = value.replace(",", " ").split() if isinstance(value, str) else value
+            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+                raise TypeError
+            return tuple(names)
         if setting.kind is str:
             if not isinstance(value, str):
                 raise TypeError
@@ -146,7 +152,13 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
             raise TypeError
         return setting.kind(value)
     except (ValueError, TypeError, KeyError):
-        kinds = {bool: "true or false", str: "a text", int: "a whole number", float: "a number"}
+        kinds = {
+            bool: "true or false",
+            str: "a text",
+            int: "a whole number",
+            float: "a number",
+            tuple: "names, as a list or with commas between",
+        }
         raise BadSetting(
             f"{where} is {value!r}",
             cause=f"expected: {kinds[setting.kind]}",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..databases.base import Database, Deadline
 from ..databases.recording import Actor, Ledger
@@ -38,9 +38,12 @@ from ..runtime.executor import Executor, RunMaterial
 from ..runtime.signals import StopFlag
 from ..runtime.snapshots import Retention, Snapshot, SnapshotStore, copying, utc_now
 from ..version import __version__
-from .planning import Planning
+from .planning import HeldPlanning, Planning
 from .preview import Proposal
-from .standing import load_project_folder, read_standing, standing_in, stored_files
+from .standing import load_project_folder, read_schema, read_standing, standing_in, stored_files
+
+if TYPE_CHECKING:
+    from ..model.schema import Schema
 
 Confirm = Callable[[Proposal], None]  # raises NotConfirmed to turn the run down
 
@@ -110,10 +113,13 @@ class Run(Call):
     resuming: bool = False
 
     @classmethod
-    def begin(cls, project: Project, command: str, on_event: OnEvent, *, resuming: bool = False) -> Run:
-        """Read the files, and name the run; no database is opened."""
+    def begin(
+        cls, project: Project, command: str, on_event: OnEvent, *, resuming: bool = False, any_database: bool = False
+    ) -> Run:
+        """Read the files, and name the run; no database is opened, and with `any_database` none need be named."""
         folder = load_project_folder(project)
-        return cls(folder=folder, resuming=resuming, **_beginning(project, command, on_event))
+        beginning = _beginning(project, command, on_event, any_database=any_database)
+        return cls(folder=folder, resuming=resuming, **beginning)
 
     def refuse_missing(self) -> None:
         """Raise DatabaseRefused where there is no database: a ledger alone would make one, by a typo, of nothing."""
@@ -136,11 +142,20 @@ class Run(Call):
             with self.lock():
                 return read_standing(self.folder, self.database, self.deadline())
 
+    def plan(self, planning: Planning | HeldPlanning, standing: Standing, schema: Callable[[], Schema]) -> Plan:
+        """Return the plan for `standing`; the schema is looked at only where it is to be a plan that was saved."""
+        if isinstance(planning, HeldPlanning):
+            return planning.plan(standing, schema(), self.folder, self.database.engine)
+        return planning(standing)
 
-def _beginning(project: Project, command: str, on_event: OnEvent) -> dict[str, Any]:
+    def schema(self) -> Schema:
+        return read_schema(self.database, self.deadline())
+
+
+def _beginning(project: Project, command: str, on_event: OnEvent, *, any_database: bool = False) -> dict[str, Any]:
     return {
         "project": project,
-        "database": project.open_database(),
+        "database": project.any_database() if any_database else project.open_database(),
         "actor": Actor(clock.new_run_id(clock.now()), clock.who(), clock.host(), __version__),
         "command": command,
         "stop": StopFlag(),
@@ -155,7 +170,7 @@ def open_store(project: Project, database: Database) -> SnapshotStore:
 def run(
     project: Project,
     command: str,
-    planning: Planning,
+    planning: Planning | HeldPlanning,
     *,
     confirm: Confirm = agree,
     on_event: OnEvent,
@@ -164,21 +179,22 @@ def run(
     """Plan, ask, lock, plan again, snapshot, run, commit: and report what happened.
 
     With nothing to do no lock is taken and not a byte is written. An interrupted migration stands in the way of
-    every run but the one that resumes it.
+    every run but the one that resumes it. A saved plan is compared before the question, and again inside the run's
+    transaction, where nobody else can write any more.
     """
     current = Run.begin(project, command, on_event, resuming=resuming)
     with current.listening():
         return _run(current, planning, confirm)
 
 
-def _run(current: Run, planning: Planning, confirm: Confirm) -> RunReport:
+def _run(current: Run, planning: Planning | HeldPlanning, confirm: Confirm) -> RunReport:
     standing = current.standing()
     standing.refuse_unsound(but_unfinished=current.resuming)
-    plan = planning(standing)
+    plan = current.plan(planning, standing, current.schema)
     version = standing.history.version
     if not plan.steps:
         return RunReport(plan, version_before=version, version_after=version)
-    _refuse_missing_resources(plan, current.project)
+    refuse_missing_resources(plan, current.project)
     proposal = Proposal(plan, current.folder, current.database)
     with current.stop.user_code():  # a signal at the question ends it
         confirm(proposal)
@@ -194,44 +210,30 @@ def _run(current: Run, planning: Planning, confirm: Confirm) -> RunReport:
     )
 
 
-def _run_locked(current: Run, planning: Planning, agreed: Proposal, seen: Standing) -> RunReport | None:
+def _run_locked(current: Run, planning: Planning | HeldPlanning, agreed: Proposal, seen: Standing) -> RunReport | None:
     """Run under the migration lock; None where the ledger moved under our eyes, and all begins again.
 
     `agreed` is what was asked about before there was a lock, and `seen` how the database stood then.
     """
-    from ..files.loader import loaded_modules
-
     standing = read_standing(current.folder, current.database, current.deadline())
     standing.refuse_unsound(but_unfinished=current.resuming)
-    plan = agreed.plan if standing.history == seen.history else planning(standing)
+    unmoved = standing.history == seen.history
+    plan = agreed.plan if unmoved else current.plan(planning, standing, current.schema)
     before = standing.history.version
     if not plan.steps:
         return RunReport(plan, version_before=before, version_after=before)
     _refuse_grown(plan, agreed.plan)
     created = not current.database.exists()
     started = time.perf_counter()
-    try:
-        with current.stop.user_code():
-            loading = loaded_modules(current.folder, [step.migration for step in plan.steps])
-            modules = loading.__enter__()
-    except ModuleNotLoaded:
-        if current.stop.requested():
-            raise Stopped(
-                current.stop.signal_number,
-                "stopped while the files were loaded",
-                unchanged="nothing was run; database and ledger are as they were",
-            ) from None
-        raise
-    try:
-        with current.database.writer(current.stop.requested) as writer:
-            writer.begin(current.deadline())
-            inside = standing_in(current.folder, writer)
-            if inside.history != standing.history:
-                writer.rollback()
-                return None
-            report = _execute(current, plan, standing, writer, modules, agreed)
-    finally:
-        loading.__exit__(None, None, None)
+    with loading(current, plan) as modules, current.database.writer(current.stop.requested) as writer:
+        writer.begin(current.deadline())
+        inside = standing_in(current.folder, writer)
+        if inside.history != standing.history:
+            writer.rollback()
+            return None
+        if isinstance(planning, HeldPlanning):
+            current.plan(planning, inside, writer.schema)
+        report = _execute(current, plan, standing, writer, modules, agreed)
     after = _version_after(standing, plan)
     report = replace(
         report,
@@ -241,6 +243,32 @@ def _run_locked(current: Run, planning: Planning, agreed: Proposal, seen: Standi
         created_database=created,
     )
     return _with_retention(current, report)
+
+
+@contextmanager
+def loading(current: Run, plan: Plan) -> Iterator[dict[str, ModuleType]]:
+    """Import the plan's migrations, all of them, for as long as this is open.
+
+    Raises:
+        ModuleNotLoaded: one of them raised.
+        Stopped: a signal came meanwhile.
+    """
+    from ..files.loader import loaded_modules
+
+    with ExitStack() as stack:
+        try:
+            with current.stop.user_code():
+                migrations = [step.migration for step in plan.steps]
+                modules = stack.enter_context(loaded_modules(current.folder.sources, migrations))
+        except ModuleNotLoaded:
+            if current.stop.requested():
+                raise Stopped(
+                    current.stop.signal_number,
+                    "stopped while the files were loaded",
+                    unchanged="nothing was run; database and ledger are as they were",
+                ) from None
+            raise
+        yield modules
 
 
 def _execute(
@@ -406,7 +434,7 @@ def prune_store(
     return going
 
 
-def _refuse_missing_resources(plan: Plan, project: Project) -> None:
+def refuse_missing_resources(plan: Plan, project: Project) -> None:
     if plan.direction is not Direction.UP and plan.direction is not Direction.DOWN:
         return
     for step in plan.steps:

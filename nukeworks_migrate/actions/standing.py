@@ -13,6 +13,7 @@ from ..project import Project
 
 if TYPE_CHECKING:
     from ..databases.log import StoredFile
+    from ..model.schema import Schema
 
 
 def load_project_folder(project: Project) -> Folder:
@@ -34,6 +35,30 @@ def read_standing(folder: Folder, database: Database, wait: Deadline | None = No
         return Standing(folder.graph, History(state=LedgerState.NONE))
     with database.reader(wait) as reader:
         return standing_in(folder, reader)
+
+
+def read_standing_and_schema(folder: Folder, database: Database) -> tuple[Standing, Schema]:
+    """Compare files and ledger, and read the application's schema as it was at the same instant."""
+    from ..model.schema import Schema
+
+    if not database.exists():
+        return Standing(folder.graph, History(state=LedgerState.NONE)), Schema()
+    with database.reader() as reader:
+        return standing_in(folder, reader), reader.schema()
+
+
+def read_schema(database: Database, wait: Deadline | None = None) -> Schema:
+    """Read the application's schema; of a database that does not exist yet it is empty.
+
+    Raises:
+        DatabaseRefused, HotJournal, Busy: it cannot be read.
+    """
+    from ..model.schema import Schema
+
+    if not database.exists():
+        return Schema()
+    with database.reader(wait) as reader:
+        return reader.schema()
 
 
 def standing_in(folder: Folder, reader: Reader) -> Standing:

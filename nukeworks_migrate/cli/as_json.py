@@ -67,6 +67,7 @@ def plan_as_json(report: PlanReport) -> dict[str, Any]:
         "target": plan.target,
         "commit": plan.commit.value,
         "takes_snapshot": report.takes_snapshot,
+        "saved_to": report.saved_to or None,
         "steps": [_step_as_json(step) for step in report.preview.steps],
         "transactions": [[step.name for step in group] for group in plan.groups()],
         "remarks": list(plan.remarks),

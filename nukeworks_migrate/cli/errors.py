@@ -20,10 +20,15 @@ def show_error(error: MigrateError, output: Output) -> int:
     if output.as_json:
         output.object("error", {"ok": False, "error": error_as_json(error)})
     else:
-        output.warn(error_screen(error))
-        if output.verbose >= 2:
-            output.warn(printable("".join(traceback.format_exception(error)), lines=True))
+        show_failure(error, output)
     return exits.code_of(error)
+
+
+def show_failure(error: MigrateError, output: Output) -> None:
+    """Show `error` for people; with -vv the whole chain of what caused it."""
+    output.warn(error_screen(error))
+    if output.verbose >= 2:
+        output.warn(printable("".join(traceback.format_exception(error)), lines=True))
 
 
 def show_usage_error(error: click.ClickException, output: Output) -> int:

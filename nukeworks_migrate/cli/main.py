@@ -20,7 +20,10 @@ _COMMANDS = {
     "status": "Show where the database stands.",
     "history": "Show what happened, or all about one migration.",
     "check": "One line and an exit code, for start-up and CI.",
+    "verify": "Check files, schema, foreign keys and integrity.",
+    "lint": "Say what deserves a second thought in migrations.",
     "new": "Write the next migration's file.",
+    "schema": "Print the schema at head, or compare it with a file.",
     "accept": "Take a changed file for the one that ran.",
     "stamp": "Mark as applied, or not, without running.",
     "resume": "Go on with an interrupted migration.",
@@ -50,6 +53,18 @@ class Commands(click.Group):
                 from .planning import plan
 
                 return plan
+            case "verify":
+                from .verifying import verify
+
+                return verify
+            case "schema":
+                from .schema import schema
+
+                return schema
+            case "lint":
+                from .linting import lint
+
+                return lint
             case "new":
                 from .writing import new
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -13,6 +13,10 @@ from ..errors import NotConfirmed
 from ..project import SNAPSHOT_POLICIES, Project, current_folder
 from ..settings import Settings, read_settings
 from .output import Output, wanted_colour
+from .text import printable
+
+if TYPE_CHECKING:
+    from ..model.plan import Direction
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=click.Command)
@@ -62,13 +66,61 @@ def run_options(command: F) -> F:
         click.option(
             "--commit",
             type=click.Choice(["run", "each"]),
-            default="run",
-            help="Commit once, or after each step.",
+            help="Commit once, or after each step.  [run]",
         ),
     )
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def plan_file_option(command: F) -> F:
+    return click.option(
+        "--plan", "plan_file", metavar="FILE", help="Run a plan that plan -o saved, if nothing has moved since."
+    )(command)
+
+
+def dry_run_option(command: F) -> F:
+    return click.option("--dry-run", is_flag=True, help="Run it on a private copy, and tell what happened.")(command)
+
+
+def rehearsal_options(command: F) -> F:
+    """Add what can be asked of a rehearsal."""
+    options = (
+        click.option("--samples", type=int, default=3, metavar="N", help="Rows to show of each table and kind.  [3]"),
+        click.option(
+            "--show-values", is_flag=True, help="Show the parameters of statements, and not only their kinds."
+        ),
+        click.option(
+            "--no-way-back", "way_back", is_flag=True, default=True, flag_value=False, help="Do not try the opposite."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def run_command(
+    context: click.Context,
+    direction: Direction,
+    *,
+    to: str | None = None,
+    only: str | None = None,
+    steps: int | None = None,
+    commit: str | None = None,
+    plan_file: str | None = None,
+) -> str:
+    """The command that runs exactly this plan: what was said to plan, or the plan's file, is said to up, or down."""
+    import shlex
+
+    words = ["migrate", direction.value]
+    for option, value in (("--plan", plan_file), ("--to", to), ("--only", only), ("--steps", steps)):
+        words += [option, str(value)] if value is not None else []
+    words += ["--commit", "each"] if commit == "each" else []
+    given = context.find_root().obj
+    for name in ("database", "versions", "snapshots", "config", "lock_timeout", "snapshot"):
+        words += [f"--{name.replace('_', '-')}", str(given[name])] if name in given else []
+    return printable(shlex.join(words))
 
 
 def snapshot_option(command: F) -> F:

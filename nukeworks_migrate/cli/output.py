@@ -22,6 +22,10 @@ _COLOURS = {
     "missing": "red",
     "newer": "red",
     "interrupted": "red",
+    "exact": "green",
+    "lossy": "yellow",
+    "added": "green",
+    "removed": "red",
     "failed": "red",
     "error:": "red",
 }
@@ -53,9 +57,13 @@ class Output:
 
     def object(self, command: str, value: Mapping[str, Any]) -> None:
         """Print the one object of --json."""
+        self.document({"command": command, **value})
+
+    def document(self, value: Mapping[str, Any]) -> None:
+        """Print what is JSON whatever was asked for."""
         import json
 
-        self._say(json.dumps({"command": command, **value}, indent=2, ensure_ascii=True))
+        self._say(json.dumps(value, indent=2, ensure_ascii=True))
 
     def _say(self, text: str, *, err: bool = False) -> None:
         """Print, unless nobody listens: a run must not fail because of `| head -1` or a full disk for its words."""
@@ -67,9 +75,9 @@ class Output:
             self._deaf.add(err)
 
 
-def word(text: str, width: int = 0) -> str:
-    """A word of state, coloured by its meaning; the word alone says it too."""
-    colour = _COLOURS.get(text)
+def word(text: str, width: int = 0, *, colour: str | None = None) -> str:
+    """A word of state, coloured by its meaning, or as the word `colour` is; the word alone says it too."""
+    colour = _COLOURS.get(colour or text)
     padded = text.ljust(width)
     return click.style(padded, fg=colour) if colour else padded
 

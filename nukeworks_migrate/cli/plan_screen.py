@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 
 from ..actions.preview import Preview, StepPreview
 from ..model.findings import Finding, Severity
@@ -89,7 +90,7 @@ def _notes(preview: StepPreview) -> list[str]:
 
 
 def finding_lines(findings: Iterable[Finding], *, width: int = _WIDTH) -> list[str]:
-    """A line for each finding, or two where one is not enough."""
+    """A line for each finding, or more where one is not enough."""
     lines = []
     for finding in findings:
         severity = _SEVERITIES[finding.severity]
@@ -97,7 +98,9 @@ def finding_lines(findings: Iterable[Finding], *, width: int = _WIDTH) -> list[s
         if len(f"{severity} {message}   {where}") <= width:
             lines.append(f"{word(severity)} {message}   {where}")
         else:
-            lines += [f"{word(severity)} {message}", f"{' ' * len(severity)} {where}"]
+            margin = " " * len(severity)
+            first, *rest = wrap(message, max(width - len(severity) - 1, 20), break_long_words=False) or [""]
+            lines += [f"{word(severity)} {first}", *(f"{margin} {line}" for line in rest), f"{margin} {where}"]
     return lines
 
 

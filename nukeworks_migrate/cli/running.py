@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -27,8 +28,18 @@ from ..model.events import (
 )
 from ..model.plan import Direction
 from ..model.report import RunReport
+from . import exits
 from .as_json import report_as_json
-from .options import Call, begin, common_options, run_options, snapshot_option
+from .options import (
+    Call,
+    begin,
+    common_options,
+    dry_run_option,
+    plan_file_option,
+    rehearsal_options,
+    run_options,
+    snapshot_option,
+)
 from .output import Output, word
 from .plan_screen import finding_lines, plan_screen
 from .progress import ProgressBar
@@ -41,9 +52,12 @@ _DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
 @common_options
 @click.command()
 @run_options
+@plan_file_option
+@dry_run_option
+@rehearsal_options
 @snapshot_option
 @click.pass_context
-def up(context: click.Context, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
+def up(context: click.Context, /, dry_run: bool, **words: Any) -> int:
     """Apply what is pending: everything, or up to a target.
 
     \b
@@ -51,16 +65,21 @@ def up(context: click.Context, to: str | None, only: str | None, steps: int | No
     migrate up --to 17         the state at version 17
     migrate up --only NAME     one migration and what it depends on
     migrate up --steps 1       the next one
+    migrate up --plan FILE     what plan -o FILE has saved
+    migrate up --dry-run       on a private copy, with a report of what happened
     """
-    _run(context, "up", run_up, "Apply", to=to, only=only, steps=steps, commit=commit)
+    return _run_or_rehearse(context, Direction.UP, run_up, "Apply", dry_run=dry_run, **words)
 
 
 @common_options
 @click.command()
 @run_options
+@plan_file_option
+@dry_run_option
+@rehearsal_options
 @snapshot_option
 @click.pass_context
-def down(context: click.Context, to: str | None, only: str | None, steps: int | None, commit: str) -> None:
+def down(context: click.Context, /, dry_run: bool, **words: Any) -> int:
     """Take back what is applied: all above a target, which itself stays.
 
     \b
@@ -69,7 +88,7 @@ def down(context: click.Context, to: str | None, only: str | None, steps: int | 
     migrate down --steps 1     the last one
     migrate down --to base     everything
     """
-    _run(context, "down", run_down, "Take back", to=to, only=only, steps=steps, commit=commit)
+    return _run_or_rehearse(context, Direction.DOWN, run_down, "Take back", dry_run=dry_run, **words)
 
 
 @common_options
@@ -83,6 +102,29 @@ def resume(context: click.Context, rerun: bool) -> None:
     Its statements run at least once: what had finished before it was interrupted runs again.
     """
     _run(context, "resume", run_resume, "Run again", rerun=rerun)
+
+
+def _run_or_rehearse(
+    context: click.Context,
+    direction: Direction,
+    action: Callable[..., RunReport],
+    verb: str,
+    *,
+    dry_run: bool,
+    to: str | None,
+    only: str | None,
+    steps: int | None,
+    commit: str | None,
+    plan_file: str | None,
+    **looking: Any,
+) -> int:
+    words: dict[str, Any] = {"to": to, "only": only, "steps": steps, "commit": commit, "plan_file": plan_file}
+    if dry_run:
+        from .rehearsing import show_rehearsal
+
+        return show_rehearsal(context, direction.value, direction, looking=looking, **words)
+    _run(context, direction.value, action, verb, **words)
+    return exits.DONE
 
 
 def _run(context: click.Context, command: str, action: Callable[..., RunReport], verb: str, **words: object) -> None:

@@ -37,6 +37,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def number(count: int) -> str:
+    """A count with commas: 6,500."""
+    return f"{count:,}"
+
+
 def moment(text: str) -> str:
     """A time of the ledger or the log, to the second, in UTC: 2026-11-20 14:02:11 UTC."""
     shown = printable(text)[:19].replace("T", " ")

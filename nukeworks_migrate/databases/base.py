@@ -6,6 +6,7 @@ What a run needs besides is in `writing`, which only runs import.
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,10 +16,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .writing import CopyResult, Holder, Restore, Writer
+    from ..model.schema import Schema
+    from .scratch import Scratch
+    from .writing import BrokenKeys, CopyResult, Holder, Restore, Writer
 
 Parameters = Sequence[Any] | Mapping[str, Any]
+StrPath = str | os.PathLike[str]
 StopRequested = Callable[[], bool]  # whether a signal has asked to end
+
+
+Lifted = Callable[[], AbstractContextManager[None]]
 
 
 class Capabilities(NamedTuple):
@@ -107,6 +114,22 @@ class Reader(ABC):
     def columns(self, table: str) -> list[Column]:
         """Columns of `table` in their order; empty where there is no such table (a view is none)."""
 
+    @abstractmethod
+    def schema(self) -> Schema:
+        """The whole schema as values, without the framework's own tables."""
+
+    @abstractmethod
+    def create_statements(self) -> list[str]:
+        """The statements that make the schema, as the database keeps them, in an order in which they run."""
+
+    @abstractmethod
+    def broken_keys(self) -> BrokenKeys:
+        """Everything that is wrong with foreign keys now. It looks at every table that has one."""
+
+    @abstractmethod
+    def damage(self) -> list[str]:
+        """What the database finds wrong with itself, in its words; empty when nothing is. It reads everything."""
+
 
 class Database(ABC):
     """One database, named; each call opens what it needs and closes it."""
@@ -114,6 +137,7 @@ class Database(ABC):
     engine: ClassVar[str]
     capabilities: ClassVar[Capabilities]
     snapshot_ending: ClassVar[str]
+    run_locks: ClassVar[str]  # what a run keeps others from, in words
     label: str  # as the user wrote it, a password shown as ***
 
     @property
@@ -127,6 +151,10 @@ class Database(ABC):
     @abstractmethod
     def size_bytes(self) -> int:
         """About what a copy will take; 0 where there is nothing to copy."""
+
+    def keeps(self, path: StrPath) -> bool:
+        """Whether `path` is, or would be, a file of the database itself, which nobody else may so much as open."""
+        return False
 
     @abstractmethod
     def reader(self, wait: Deadline | None = None) -> AbstractContextManager[Reader]:
@@ -165,6 +193,24 @@ class Database(ABC):
     @abstractmethod
     def copy_to(self, path: Path, deadline: Deadline, on_progress: Callable[[int, int], None]) -> CopyResult:
         """Write a consistent copy to `path`, which exists and is empty; check and flush it."""
+
+    @abstractmethod
+    def scratch(
+        self, deadline: Deadline, on_progress: Callable[[int, int], None], *, empty: bool = False
+    ) -> AbstractContextManager[Scratch]:
+        """Make a private copy to run on, or an `empty` database; not a byte of this one is changed.
+
+        Raises:
+            RehearsalRefused: there is no room for it.
+            DatabaseRefused, HotJournal, Busy: as `reader`.
+        """
+
+    @abstractmethod
+    def out_of_reach(self) -> AbstractContextManager[Lifted]:
+        """Keep code of this thread from opening the database by its name in order to write, while this is open.
+
+        What it gives lifts that again, for code that is not the migration's.
+        """
 
     @abstractmethod
     def check_copy(self, path: Path, *, thorough: bool) -> str:

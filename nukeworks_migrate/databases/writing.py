@@ -13,7 +13,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..model.report import TouchedTables
 from .base import Deadline, Parameters, Reader, Row
+
+OnStatement = Callable[[str, Any, int, float], None]  # SQL, parameters, rows changed or given, seconds
 
 
 class StopSignal(BaseException):
@@ -65,6 +68,13 @@ class Violation(NamedTuple):
         return f"{self.table} ({key}): {', '.join(self.columns)} has no row in {self.parent}"
 
 
+class BrokenKeys(NamedTuple):
+    """What is wrong with foreign keys in a database."""
+
+    violations: frozenset[Violation] = frozenset()
+    mismatches: frozenset[str] = frozenset()  # foreign keys that refer to columns which are no key, in words
+
+
 class CopyResult(NamedTuple):
     """A finished copy of a database: one file, flushed, and checked."""
 
@@ -80,6 +90,7 @@ class StepSession(ABC):
 
     last_statement: str = ""  # the one that ran last, or failed
     statements: int = 0
+    on_statement: OnStatement | None = None  # told after each statement, however the migration ran it
 
     armed: bool = False  # whether a statement now is the migration's own work, and not its check
 
@@ -87,6 +98,11 @@ class StepSession(ABC):
     @abstractmethod
     def commits_each_statement(self) -> bool:
         """Whether a statement would commit by itself now: the step has no transaction, nor one of its own."""
+
+    @property
+    @abstractmethod
+    def touched(self) -> TouchedTables:
+        """The tables that its statements were about to touch, so far."""
 
     @abstractmethod
     def execute(self, sql: str, params: Parameters = ()) -> int: ...

@@ -11,31 +11,34 @@ import importlib.machinery
 import importlib.util
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 
 from ..errors import ModuleNotLoaded
 from ..model.migration import Migration
-from .folder import Folder
 from .source import SourceFile
 
 
 @contextmanager
-def loaded_modules(folder: Folder, migrations: Sequence[Migration]) -> Iterator[dict[str, ModuleType]]:
+def loaded_modules(
+    sources: Mapping[str, SourceFile], migrations: Sequence[Migration]
+) -> Iterator[dict[str, ModuleType]]:
     """Import `migrations` and give them by name; they and their helpers can be imported until it closes.
+
+    `sources` has their files and the helpers', by name without .py.
 
     Raises:
         ModuleNotLoaded: one of them raised; whatever it raised, also SystemExit, is its cause.
     """
     package = f"_nukeworks_migrate_{secrets.token_hex(8)}"
-    finder = _Finder(package, folder.sources)
+    finder = _Finder(package, sources)
     root = ModuleType(package, "The migrations of one run.")
     root.__path__ = []
     sys.modules[package] = root
     sys.meta_path.insert(0, finder)
     try:
-        yield {migration.name: _load(package, migration, folder.sources[migration.name]) for migration in migrations}
+        yield {migration.name: _load(package, migration, sources[migration.name]) for migration in migrations}
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name in sys.modules if name == package or name.startswith(package + ".")]:
@@ -79,7 +82,7 @@ def line_in(cause: BaseException, path: str) -> int:
 class _Finder(importlib.abc.MetaPathFinder):
     """Finds the helpers that a run's migrations import."""
 
-    def __init__(self, package: str, sources: dict[str, SourceFile]) -> None:
+    def __init__(self, package: str, sources: Mapping[str, SourceFile]) -> None:
         self._prefix = package + "."
         self._sources = sources
 

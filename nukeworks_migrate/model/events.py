@@ -22,6 +22,14 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyProgress:
+    """How far the copy is that a rehearsal runs on."""
+
+    pages_done: int
+    pages_total: int
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotProgress:
     pages_done: int
     pages_total: int
@@ -92,6 +100,7 @@ class Committed:
 
 Event = (
     Waiting
+    | CopyProgress
     | RunStarted
     | SnapshotProgress
     | SnapshotTaken

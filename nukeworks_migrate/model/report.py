@@ -3,8 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .plan import Plan, Step
+
+
+class TouchedTables(NamedTuple):
+    """Which tables a step's statements touched, as the database reported it; names in lower case.
+
+    A statement that found no row to change touched its table too.
+    """
+
+    written: frozenset[str] = frozenset()  # rows or definition, in whatever way
+    created: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()  # rows, by DELETE or REPLACE
+    updated: frozenset[tuple[str, str]] = frozenset()  # table and column
+    renumbered: bool = False  # rows may have got other numbers where they have no key, by VACUUM
+
+    def joined(self, other: TouchedTables) -> TouchedTables:
+        """What either of the two touched."""
+        return TouchedTables(
+            self.written | other.written,
+            self.created | other.created,
+            self.dropped | other.dropped,
+            self.deleted | other.deleted,
+            self.updated | other.updated,
+            self.renumbered or other.renumbered,
+        )
+
+
+NOTHING_TOUCHED = TouchedTables()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +42,7 @@ class StepReport:
     duration_ms: int
     statements: int
     messages: tuple[str, ...] = ()  # what the migration logged
+    touched: TouchedTables = NOTHING_TOUCHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from .findings import (
     COLUMN_DROPPED,
@@ -59,17 +60,72 @@ def value_findings(statement: str) -> tuple[Finding, ...]:
     return _in_both_readings(statement, _judge_values, past_where=True)
 
 
+class Deed(NamedTuple):
+    """What a statement does to which table; names are as they are written, without the database's."""
+
+    verb: str = ""  # CREATE, ALTER, DROP, INSERT, UPDATE, DELETE: of a table; empty for all else
+    table: str = ""  # the first, where a DROP names several
+    renamed_to: str = ""
+    dropped_columns: tuple[str, ...] = ()
+    renamed_columns: tuple[tuple[str, str], ...] = ()  # from, to
+
+
+def deed_of(statement: str) -> Deed:
+    """Return what one statement does to a table; nothing for what does not begin with its verb, as WITH does."""
+    reading = _DEEDS.get(_first_word(statement))
+    if reading is None:
+        return Deed()
+    cursor = Cursor(read_statement(statement[:_MOST_CHARACTERS], is_whole=True))
+    return reading(cursor.next(), cursor)
+
+
 def renamed_to(statement: str) -> str:
     """Return the name that ALTER TABLE … RENAME TO gives a table, as it is written; empty for all else."""
-    if _first_word(statement) != "ALTER" or "rename" not in statement.lower():
-        return ""
-    cursor = Cursor(read_statement(statement[:_MOST_CHARACTERS], is_whole=True))
-    if cursor.next() != "ALTER" or not cursor.take("TABLE"):
-        return ""
-    cursor.take("IF", "EXISTS")
-    cursor.table()
-    table = cursor.table() if cursor.take("RENAME", "TO") else None
-    return table.label if table is not None else ""
+    return deed_of(statement).renamed_to if "rename" in statement.lower() else ""
+
+
+def _deed_to_table(verb: str, cursor: Cursor) -> Deed:
+    """CREATE, ALTER and DROP TABLE."""
+    cursor.skip("TEMP", "TEMPORARY", "ONLINE", "IGNORE")
+    if not cursor.take("TABLE"):
+        return Deed()
+    if cursor.take("IF"):
+        cursor.skip("NOT", "EXISTS")
+    cursor.take("ONLY")
+    table = cursor.table()
+    if table is None:
+        return Deed()
+    deed = Deed(verb, table.parts[-1])
+    return _with_alterations(deed, cursor) if verb == "ALTER" else deed
+
+
+def _with_alterations(deed: Deed, cursor: Cursor) -> Deed:
+    dropped: list[str] = []
+    renamed: list[tuple[str, str]] = []
+    new_name = ""
+    while True:  # one action after the other
+        if cursor.take("DROP"):
+            dropped += [column] if (column := _dropped_column(cursor)) else []
+        elif cursor.take("RENAME", "TO"):
+            table = cursor.table()
+            new_name = table.parts[-1] if table is not None else ""
+        elif cursor.take("RENAME"):
+            if cursor.peek(1) != "TO":
+                cursor.take("COLUMN")
+            before = cursor.name()
+            if cursor.take("TO"):
+                renamed.append((before, cursor.name()))
+        if not cursor.seek(","):
+            return deed._replace(renamed_to=new_name, dropped_columns=tuple(dropped), renamed_columns=tuple(renamed))
+
+
+def _deed_to_rows(verb: str, cursor: Cursor) -> Deed:
+    """INSERT, REPLACE, UPDATE and DELETE."""
+    if cursor.take("OR"):
+        cursor.next()
+    cursor.skip("INTO", "FROM", "ONLY")
+    table = cursor.table()
+    return Deed("INSERT" if verb == "REPLACE" else verb, table.parts[-1]) if table is not None else Deed()
 
 
 # Enough for what stands before the first table's name, and for every WHERE that was typed by hand.
@@ -323,3 +379,9 @@ def _differing(word: str, cursor: Cursor) -> str:
     needed = 2 if word == "STRFTIME" else 1
     is_now = len(arguments) < needed or any(token.is_quoted and token.name.lower() == "now" for token in arguments)
     return f"{word.lower()}('now')" if is_now else ""
+
+
+_DEEDS: dict[str, Callable[[str, Cursor], Deed]] = {
+    **dict.fromkeys(("ALTER", "CREATE", "DROP"), _deed_to_table),
+    **dict.fromkeys(("DELETE", "INSERT", "REPLACE", "UPDATE"), _deed_to_rows),
+}

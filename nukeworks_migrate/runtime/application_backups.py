@@ -9,6 +9,7 @@ from ..databases.writing import Writer
 
 TABLE = "database_snapshots"
 KIND = "MIGRATION_BACKUP"
+OWN_ROWS = (TABLE, f"snapshot_type = '{KIND}'")  # what comparisons of rows leave out: table and condition
 _COLUMNS = ("snapshot_type", "file_path", "description", "snapshot_size_bytes", "is_retained")
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ..databases.base import Database, Deadline
 from ..databases.ledger import LogEvent, read_history
 from ..databases.log import StoredFile
 from ..databases.recording import Ledger
-from ..databases.writing import Fate, StepSession, StopSignal, TransactionLost, Writer
+from ..databases.writing import Fate, OnStatement, StepSession, StopSignal, TransactionLost, Writer
 from ..errors import Interrupted, MigrateError, NotRolledBack, StepFailed, Stopped
 from ..files.loader import line_in
 from ..model.events import Committed, OnEvent, StepBroke, StepFinished, StepStarted
@@ -23,9 +23,10 @@ from .clock import now
 from .handle import Handle
 from .signals import StopFlag
 
+T = TypeVar("T")
+
 _ROLLED_BACK = "the run was rolled back; database and ledger are as they were"
 _SHOWN_LINES, _SHOWN_COLUMNS = 6, 160  # of a statement, in a message
-_SIGNAL_NAMES = {2: "SIGINT (Ctrl-C)", 15: "SIGTERM", 21: "SIGBREAK (Ctrl-Break)"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Executor:
         on_event: OnEvent,
         prepare_ledger: Callable[[], None],
         before_commit: Callable[[], None] = lambda: None,
+        on_statement: OnStatement | None = None,
+        with_checks: bool = True,
     ) -> None:
         self.plan = plan
         self.database, self.writer, self.ledger = database, writer, ledger
@@ -66,6 +69,8 @@ class Executor:
         self.emit = on_event
         self.prepare_ledger = prepare_ledger  # in the first transaction that is committed
         self.before_commit = before_commit  # in the last transaction of the run
+        self.on_statement = on_statement  # told of each statement of the migrations' own
+        self.with_checks = with_checks  # run check() and verify() around upgrade()
         self._prepared = False
         self.reports: list[StepReport] = []
         self.kept: list[str] = []  # steps that are committed
@@ -92,6 +97,22 @@ class Executor:
             self.kept.extend(step.name for step in group)
             self.emit(Committed(tuple(step.name for step in group)))
         return tuple(self.reports)
+
+    def try_out(self, look: Callable[[StepReport], T]) -> T:
+        """Run the plan's only step, give what it made to `look` while it is there, and roll it back.
+
+        Raises:
+            StepFailed, NotRolledBack, Stopped: as `run` does.
+        """
+        (step,) = self.plan.steps
+        self._begin()
+        try:
+            with self._failing_as(step):
+                self._run_step(step)
+            return look(self.reports[-1])
+        finally:
+            self.ledger.forget()
+            self.writer.rollback()
 
     def _run_group(self, group: Sequence[Step], *, last: bool) -> None:
         try:
@@ -193,8 +214,11 @@ class Executor:
 
     def _run_code(self, step: Step, session: StepSession) -> Handle:
         handle = Handle(self.database, session, step, self.material.resources, self.emit)
+        session.on_statement = self.on_statement
         module = self.material.modules[step.name]
-        functions = ("check", "upgrade", "verify") if step.direction is Direction.UP else ("downgrade",)
+        functions = ("check", "upgrade", "verify") if self.with_checks else ("upgrade",)
+        if step.direction is Direction.DOWN:
+            functions = ("downgrade",)
         with session.user_code(), self.stop.user_code():
             for name in functions:
                 function = getattr(module, name, None)
@@ -246,7 +270,7 @@ class Executor:
                 snapshot=self.material.snapshot_id,
                 detail=details,
             )
-        self.reports.append(StepReport(step, duration_ms, session.statements, handle.messages))
+        self.reports.append(StepReport(step, duration_ms, session.statements, handle.messages, session.touched))
         self.emit(StepFinished(step, len(self.reports), len(self.plan.steps), duration_ms))
 
     @contextmanager
@@ -295,6 +319,7 @@ class Executor:
             next_step=f"{next_step}\nthen: {command}" if next_step else f"correct the file, then: {command}",
         )
         error.name = step.name
+        error.advice = next_step
         error.undone = self._undone_before(step)
         error.kept = tuple(self.kept)
         return error
@@ -337,10 +362,9 @@ class Executor:
         raise error from cause
 
     def _stopped(self) -> Stopped:
-        name = _SIGNAL_NAMES.get(self.stop.signal_number, f"signal {self.stop.signal_number}")
         return Stopped(
             self.stop.signal_number,
-            f"stopped by {name}",
+            f"stopped by {self.stop.name}",
             changed=self._kept_words(),
             unchanged=_ROLLED_BACK if not self.kept else "the step that was running was rolled back",
         )

@@ -12,6 +12,7 @@ from types import FrameType
 from ..databases.writing import StopSignal
 
 _PATIENCE_S = 1.0  # after the second signal
+_SHOWN_NAMES = {2: "SIGINT (Ctrl-C)", 15: "SIGTERM", 21: "SIGBREAK (Ctrl-Break)"}
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last on Windows only: Ctrl-Break
 
 
@@ -22,6 +23,11 @@ class StopFlag:
         self.signal_number = 0
         self._deadline: threading.Timer | None = None
         self._in_user_code = False
+
+    @property
+    def name(self) -> str:
+        """What the signal that was heard is called."""
+        return _SHOWN_NAMES.get(self.signal_number, f"signal {self.signal_number}")
 
     def requested(self) -> bool:
         return self.signal_number != 0

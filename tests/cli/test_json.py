@@ -9,8 +9,21 @@ import pytest
 from support import REPOSITORY
 
 DOCUMENT = (REPOSITORY / "docs" / "json.md").read_text(encoding="utf-8")
-SHARED = {"snapshot": "A snapshot", "entry": "An entry", "log row": "A log row"}
-PLURALS = {"snapshots": "snapshot", "entries": "entry", "log rows": "log row"}
+FILES = {"A plan file"}  # which are written, and not printed
+SHARED = {
+    "snapshot": "A snapshot",
+    "entry": "An entry",
+    "log row": "A log row",
+    "schema change": "A schema change",
+    "table difference": "A table difference",
+}
+PLURALS = {
+    "snapshots": "snapshot",
+    "entries": "entry",
+    "log rows": "log row",
+    "schema changes": "schema change",
+    "table differences": "table difference",
+}
 IN_EVERY_OBJECT = {"command": "text", "ok": "true or false"}
 
 
@@ -39,7 +52,9 @@ def documented(title):
         if shared is not None:
             inside = f"{key}[]" if many else key
             found.update({f"{inside}.{name}": more for name, more in SECTIONS[shared].items()})
-    return found
+        if plain == "error":
+            found.update({**SECTIONS["error"], key: kind.replace("error", "object")})
+    return {key: kind for key, kind in found.items() if title == "error" or not key.startswith("error.problems")}
 
 
 def paths(value, prefix=""):
@@ -47,6 +62,8 @@ def paths(value, prefix=""):
     for key, inner in value.items():
         path = f"{prefix}{key}"
         yield path, inner
+        if "samples[]." in path:
+            continue  # what is in there are data, with the application's names
         if isinstance(inner, dict):
             yield from paths(inner, f"{path}.")
         elif isinstance(inner, list):
@@ -59,12 +76,15 @@ def fits(value, kind):
     """Whether a value is of the kind that the document names."""
     if kind.endswith(" or null"):
         return value is None or fits(value, kind.removesuffix(" or null"))
+    if kind == "list of values":
+        return isinstance(value, list)
     if kind.startswith("list of "):
         inner = kind.removeprefix("list of ")
         inner = "list of texts" if inner == "lists of texts" else inner.removesuffix("s")
         return isinstance(value, list) and all(fits(item, inner) for item in value)
-    kinds = {"text": str, "whole number": int, "true or false": bool, "object": dict}
-    return isinstance(value, kinds[kind]) and not (kind == "whole number" and isinstance(value, bool))
+    kinds = {"text": str, "whole number": int, "number": (int, float), "true or false": bool}
+    kinds |= {"object": dict, "row": dict}
+    return isinstance(value, kinds[kind]) and not ("number" in kind and isinstance(value, bool))
 
 
 def change(folder, name):
@@ -87,6 +107,9 @@ def objects(tmp_path_factory):
         story.ordinary()
         story.old_system()
         story.errors()
+        story = _Story(Folder(tmp_path_factory.mktemp("json") / "rehearsed"), patch, told)
+        story.rehearsals()
+        story.lint()
     return told
 
 
@@ -136,6 +159,16 @@ class _Story:
         tell("up", "up")
         tell("plan", "plan --down --to base")
         tell("check", "check")
+        tell("verify", "verify")
+        folder.sql("CREATE TABLE extra (id)")
+        tell("verify", "verify", 8)
+        folder.sql("DROP TABLE extra")
+        tell("schema dump", "schema dump")
+        tell("schema dump", "schema dump -o schema.sql")
+        tell("schema dump", "schema dump --check schema.sql")
+        (folder.path / "schema.sql").write_text("CREATE TABLE clients (id);")
+        tell("schema dump", "schema dump --check schema.sql", 8)
+        (folder.path / "schema.sql").unlink()
         tell("new", "new more")
         next(folder.versions.glob("0003_more.py")).unlink()
         tell("snapshot list", "snapshot list")
@@ -187,6 +220,47 @@ class _Story:
         self.tell("history NAME", "history 1")
         self.tell("up", "up --snapshot never")
 
+    def rehearsals(self):
+        """Up or down, one comes back otherwise than it was, one fails, and one is not tried."""
+        folder, tell = self.folder, self.tell
+        tell("plan --rehearse", "plan --rehearse")
+        folder.add_table("0001_clients", "clients")
+        folder.add("0002_broken", "pass", "raise ValueError('no')")
+        tell("up --dry-run", "up --dry-run")
+        tell("up", "up")
+        folder.add(
+            "0003_tier",
+            """
+            db.execute("ALTER TABLE clients ADD COLUMN tier INTEGER")
+            db.execute("UPDATE clients SET tier = ?", (1,))
+            db.execute("INSERT INTO clients (name) VALUES (?)", (b"bytes",))
+            """,
+            """
+            db.execute("ALTER TABLE clients DROP COLUMN tier")
+            db.execute("DELETE FROM clients")
+            db.execute("CREATE TABLE IF NOT EXISTS left_over (id INTEGER)")
+            """,
+        )
+        folder.add("0004_broken", "raise ValueError('no')")
+        folder.add("0005_last")
+        tell("up --dry-run", "up --dry-run", 4)
+        tell("plan --rehearse", "plan --rehearse --samples 0 --no-way-back", 4)
+        tell("plan --rehearse", "plan --rehearse --show-values", 4)
+        tell("up", "up --to 3")
+        tell("down --dry-run", "down --dry-run --to head")
+        tell("down --dry-run", "down --dry-run --to base", 4)
+        tell("error", "plan --rehearse --samples 1001", 2)
+
+    def lint(self):
+        folder, tell = self.folder, self.tell
+        tell("lint", "lint", 8)
+        tell("lint", "lint --all --format json --fail-on error", 8)
+        for name in ("0004_broken", "0005_last"):
+            folder.versions.joinpath(f"{name}.py").unlink()
+        tell("lint", "lint")
+        folder.write("0004_static.py", "def upgrade(db):\n    pass\n")
+        tell("lint", "lint --static")
+
     def errors(self):
         folder, tell = self.folder, self.tell
         tell("error", "up --to 99", 2)
@@ -198,7 +272,7 @@ class _Story:
         tell("error", "status", 3)
 
 
-NAMED = sorted(set(SECTIONS) - set(SHARED.values()))
+NAMED = sorted(set(SECTIONS) - set(SHARED.values()) - FILES)
 
 
 @pytest.mark.parametrize("section", NAMED)
@@ -232,6 +306,22 @@ def test_all_objects_of_a_command_have_the_same_keys(objects, section):
     assert len(shapes) == 1
 
 
+def test_the_keys_of_a_plan_file_are_documented(folder, migrate):
+    folder.write("_names.py", "TABLE = 'clients'\n")
+    folder.add("0001_clients", 'db.execute(f"CREATE TABLE {TABLE} (id INTEGER)")', head="from ._names import TABLE")
+    migrate("up", "--yes")
+    folder.add("0002_contacts")
+    (told,) = SECTIONS.keys() & FILES
+
+    migrate("plan", "-o", "plan.json")
+    migrate("plan", "--down", "--steps", "1", "-o", "back.json")
+
+    for name in ("plan.json", "back.json"):
+        found = list(paths(json.loads((folder.path / name).read_text())))
+        assert {path for path, _ in found} == set(SECTIONS[told])
+        assert [path for path, value in found if not fits(value, SECTIONS[told][path])] == []
+
+
 def test_every_command_is_documented():
     from click import Context
 
@@ -243,12 +333,13 @@ def test_every_command_is_documented():
         command = commands.get_command(context, name)
         names.update([f"{name} {inner}" for inner in command.commands] if hasattr(command, "commands") else [name])
 
-    assert set(NAMED) == names | {"history NAME", "error"}
+    also = {"history NAME", "error", "plan --rehearse", "up --dry-run", "down --dry-run"}
+    assert set(NAMED) == names | also
 
 
 def test_command_is_the_name_of_the_command(objects):
     for section, told in objects.items():
-        assert {one["command"] for one in told} == {section.removesuffix(" NAME")}
+        assert {one["command"] for one in told} == {section.removesuffix(" NAME").partition(" --")[0]}
 
 
 def test_ok_is_false_for_errors_and_for_what_was_found_wrong(objects):

@@ -1,4 +1,4 @@
-"""status, plan, check and history: they make nothing, and not a byte of what is there changes."""
+"""status, plan, check, verify and history: they make nothing, and not a byte of what is there changes."""
 
 import shutil
 import sqlite3
@@ -14,6 +14,8 @@ LOOKS = [
     pytest.param(["plan"], id="plan"),
     pytest.param(["plan", "--down", "--to", "base"], id="plan --down"),
     pytest.param(["check"], id="check"),
+    pytest.param(["verify"], id="verify"),
+    pytest.param(["schema", "dump"], id="schema dump"),
     pytest.param(["history"], id="history"),
     pytest.param(["history", "1"], id="history of one"),
     pytest.param(["snapshot", "list"], id="snapshot list"),
@@ -154,13 +156,15 @@ def test_a_database_and_a_folder_that_can_only_be_read_are_read(used, powerless,
     closed_to_writing(used)
     before = footprint(used.path)
 
-    status, plan, check, history = (
-        powerless(*words) for words in (["status", "--json"], ["plan", "--json"], ["check"], ["history", "--json"])
+    status, plan, check, history, verify = (
+        powerless(*words)
+        for words in (["status", "--json"], ["plan", "--json"], ["check"], ["history", "--json"], ["verify"])
     )
 
     assert status.object["version"] == 2
     assert [step["name"] for step in plan.object["steps"]] == ["0003_notes"]
     assert (check.exit_code, check.err) == (7, "")
+    assert (verify.exit_code, verify.err) == (0, "")
     assert [row["name"] for row in history.object["log"]] == ["0001_clients", "0002_contacts"]
     assert footprint(used.path) == before
 
@@ -289,6 +293,7 @@ def test_an_interrupted_write_is_reported_and_left_for_the_next_run(used, migrat
     before = footprint(used.path)
 
     status, check, plan = migrate("status"), migrate("check", "--json"), migrate("plan", "--json")
+    verify = migrate("verify", "--json")
 
     assert status.exit_code == 0
     assert status.screen == screen(
@@ -301,7 +306,7 @@ def test_an_interrupted_write_is_reported_and_left_for_the_next_run(used, migrat
         """
     )
     assert (check.exit_code, plan.exit_code) == (5, 5)
-    assert check.error["code"] == plan.error["code"] == "hot-journal"
+    assert check.error["code"] == plan.error["code"] == verify.error["code"] == "hot-journal"
     assert footprint(used.path) == before
 
 

@@ -1219,7 +1219,10 @@ def test_help_of_the_program(migrate):
           status    Show where the database stands.
           history   Show what happened, or all about one migration.
           check     One line and an exit code, for start-up and CI.
+          verify    Check files, schema, foreign keys and integrity.
+          lint      Say what deserves a second thought in migrations.
           new       Write the next migration's file.
+          schema    Print the schema at head, or compare it with a file.
           accept    Take a changed file for the one that ran.
           stamp     Mark as applied, or not, without running.
           resume    Go on with an interrupted migration.
@@ -1245,13 +1248,71 @@ def test_help_of_up(migrate):
           migrate up --to 17         the state at version 17
           migrate up --only NAME     one migration and what it depends on
           migrate up --steps 1       the next one
+          migrate up --plan FILE     what plan -o FILE has saved
+          migrate up --dry-run       on a private copy, with a report of what happened
 
         Options:
           --to TARGET                     A version, a name, a beginning of one, head
                                           or base.
           --only NAME                     One migration, and what has to go with it.
           --steps K                       The next, or last, so many.
-          --commit [run|each]             Commit once, or after each step.
+          --commit [run|each]             Commit once, or after each step.  [run]
+          --plan FILE                     Run a plan that plan -o saved, if nothing
+                                          has moved since.
+          --dry-run                       Run it on a private copy, and tell what
+                                          happened.
+          --samples N                     Rows to show of each table and kind.  [3]
+          --show-values                   Show the parameters of statements, and not
+                                          only their kinds.
+          --no-way-back                   Do not try the opposite.
+          --snapshot [always|destructive|never]
+                                          Before which runs one is taken.  [always]
+          -d, --database URL              SQLite file, as a path or sqlite:///path.
+          --versions FOLDER               Where the migrations are.  [versions]
+          --snapshots FOLDER              Where snapshots go.  [snapshots]
+          --config FILE                   The settings file.  [nearest pyproject.toml
+                                          or setup.cfg]
+          --lock-timeout SECONDS          How long to wait for locks.  [10]
+          -y, --yes                       Do not ask.
+          --json                          Print one JSON object.
+          -v, --verbose                   Say more; twice: with tracebacks.
+          -q, --quiet                     Say less.
+          --no-color                      No colours; NO_COLOR does the same.
+          -h, --help                      Show this message and exit.
+        """
+    )
+
+
+def test_help_of_plan(migrate):
+    answer = migrate("plan", "-h")
+
+    assert answer.exit_code == 0
+    assert answer.out == screen(
+        """
+        Usage: migrate plan [OPTIONS]
+
+          Show what up, or down, would do: order, commit points, SQL, findings.
+          Nothing is run or written.
+
+          With --rehearse the same steps run on a private copy of the database, and
+          what happened there is shown. With -o the plan is saved in a file, and up
+          --plan runs exactly that plan, or refuses if anything has moved.
+
+        Options:
+          --down                          Plan the way down.
+          --rehearse                      Run it on a private copy, and tell what
+                                          happened.
+          -o, --output FILE               Save the plan, to be run by up, or down,
+                                          --plan FILE.
+          --to TARGET                     A version, a name, a beginning of one, head
+                                          or base.
+          --only NAME                     One migration, and what has to go with it.
+          --steps K                       The next, or last, so many.
+          --commit [run|each]             Commit once, or after each step.  [run]
+          --samples N                     Rows to show of each table and kind.  [3]
+          --show-values                   Show the parameters of statements, and not
+                                          only their kinds.
+          --no-way-back                   Do not try the opposite.
           --snapshot [always|destructive|never]
                                           Before which runs one is taken.  [always]
           -d, --database URL              SQLite file, as a path or sqlite:///path.
@@ -1276,6 +1337,11 @@ def test_help_of_up(migrate):
         "status",
         "plan",
         "plan --down --to base",
+        "plan --rehearse",
+        "up --dry-run",
+        "down --dry-run --to base",
+        "verify",
+        "lint",
         "check",
         "history",
         "history 1",
@@ -1288,6 +1354,11 @@ def test_help_of_up(migrate):
         "accept 1 --reason x",
         "--help",
         "up --help",
+        "down --help",
+        "plan --help",
+        "lint --help",
+        "verify --help",
+        "schema dump --help",
         "snapshot prune --help",
     ],
 )

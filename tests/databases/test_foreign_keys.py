@@ -265,3 +265,19 @@ def test_only_what_can_be_broken_is_checked(family, sql, tables):
         guard.has_run(sql)
 
         assert known.to_check(guard.touched) == tables
+
+
+def test_names_are_the_same_as_sqlite_has_it_and_not_as_unicode_does(folder):
+    # SQLite folds the case of ASCII letters alone: to it, ÄPFEL and äPFEL are two tables.
+    folder.sql(
+        """
+        CREATE TABLE "ÄPFEL" (id INTEGER PRIMARY KEY);
+        CREATE TABLE "KÖRBE" (id INTEGER PRIMARY KEY, "ÄPFEL_ID" INTEGER REFERENCES "ÄPFEL");
+        """
+    )
+
+    with pytest.raises(StepFailed) as failure:
+        migrate(folder, "db.execute('INSERT INTO \"KÖRBE\" VALUES (1, 7)')")
+
+    assert failure.value.cause.startswith("1 row would refer to nothing")
+    assert folder.query('SELECT * FROM "KÖRBE"') == []

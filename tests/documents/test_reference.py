@@ -3,10 +3,12 @@
 import dataclasses
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -16,10 +18,13 @@ from support import environment
 
 import nukeworks_migrate
 from nukeworks_migrate import create_snapshot, errors, up
+from nukeworks_migrate.actions.verify import VERIFY_RULES
 from nukeworks_migrate.cli import exits
 from nukeworks_migrate.cli.main import commands
+from nukeworks_migrate.databases.base import Deadline
 from nukeworks_migrate.databases.ledger import LogEvent
 from nukeworks_migrate.model.findings import RULES
+from nukeworks_migrate.model.rehearsal import WayBack
 from nukeworks_migrate.model.standing import Verdict
 from nukeworks_migrate.project import SNAPSHOT_POLICIES
 from nukeworks_migrate.settings import FACE_SETTINGS, SETTINGS, read_settings
@@ -225,6 +230,13 @@ def test_the_findings_are_all_there():
     assert told == {rule.code: (rule.severity.value, rule.title) for rule in RULES}
 
 
+def test_the_findings_of_verify_are_all_there():
+    told = {code(row[0])[0]: tuple(row[1:]) for row in table(DOCUMENT, "code", "part")}
+
+    parts = {"0": "files", "1": "schema", "2": "foreign keys", "3": "integrity"}
+    assert told == {rule.code: (parts[rule.code[4]], rule.severity.value, rule.title) for rule in VERIFY_RULES}
+
+
 def test_what_a_library_user_may_rely_on_is_all_there():
     told = SECTIONS["As a library"] + "".join(block.text for block in blocks(DOCUMENT, "python"))
 
@@ -276,10 +288,53 @@ def test_the_other_files_are_where_it_says(folder):
     folder.add_table("0001_one", "one")
     up(folder.project())
 
-    lock, index, _damaged = (code(row[0])[0] for row in table(DOCUMENT, "file", "is"))
+    lock, index, _damaged, copy = (code(row[0])[0] for row in table(DOCUMENT, "file", "is"))
 
     assert (folder.path / lock).is_file()
     assert [*folder.path.glob(index.replace("…", "*"))]
+    with folder.project().open_database().scratch(Deadline(5), lambda done, total: None) as scratch:
+        assert scratch.path.parent.name.startswith(copy.removesuffix("…"))
+        assert scratch.path.parents[1] == Path(tempfile.gettempdir())
+
+
+def test_the_verdicts_on_a_way_back_are_all_there():
+    assert [code(row[0])[0] for row in table(DOCUMENT, "way back")] == [verdict.value for verdict in WayBack]
+
+
+def test_what_a_rehearsal_is_asked_is_the_same_everywhere_and_told_in_its_section():
+    told = set(re.findall(r"`(--[a-z-]+)", "".join(row[0] for row in table_in("Rehearsals", "option"))))
+
+    assert told == {"--samples", "--show-values", "--no-way-back"}
+    for words in ("migrate up", "migrate down", "migrate plan"):
+        assert told <= {option for param in COMMANDS[words].params for option in param.opts}
+
+
+def table_in(title, heading):
+    """The rows of a table that is not the only one with its heading."""
+    rows = SECTIONS[title].partition(f"\n| {heading} |")[2].splitlines()
+    return [row.strip("|").split("|") for row in rows[2:] if row.startswith("|")]
+
+
+def test_redacted_columns_are_named_as_it_says(tmp_path):
+    (written,) = re.findall(r"`(redact = \[.*?\])`", SECTIONS["Settings"])
+    (tmp_path / "pyproject.toml").write_text(f"[tool.nukeworks_migrate]\n{written}\n")
+
+    of_file = read_settings({"database": "x"}, {}, tmp_path).project()
+    of_variable = read_settings({"database": "x"}, {"NUKEWORKS_MIGRATE_REDACT": "clients.email phone"}, "/").project()
+
+    assert of_file.redact == of_variable.redact == ("clients.email", "phone")
+
+
+def test_the_job_for_a_code_host_runs_a_command_that_is_there(folder):
+    (job,) = blocks(DOCUMENT, "yaml")
+    (words, log) = re.search(r"run: migrate (.+) > (\S+)", job.text).groups()
+    folder.add_table("0001_one", "one")
+
+    done = folder.run(*words.split())
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["version"] == "2.1.0"
+    assert f"sarif_file: {log}" in job.text
 
 
 COMPLETING = "import sys; sys.argv[0] = {!r}; from nukeworks_migrate.cli.main import main; main()"

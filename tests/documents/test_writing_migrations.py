@@ -8,7 +8,7 @@ import pytest
 from documents.reading import code, migrations, sections, table
 from support import Folder
 
-from nukeworks_migrate import Handle, MigrateError, Project, check, down, plan, status, up
+from nukeworks_migrate import Handle, MigrateError, Project, check, down, lint, plan, rehearse, status, up
 from nukeworks_migrate.errors import (
     ChecksumDrift,
     FilesRefused,
@@ -20,6 +20,7 @@ from nukeworks_migrate.errors import (
     StepFailed,
 )
 from nukeworks_migrate.model.plan import Direction
+from nukeworks_migrate.model.rehearsal import WayBack
 
 DOCUMENT = "docs/writing-migrations.md"
 FILES = migrations(DOCUMENT)
@@ -387,6 +388,51 @@ def test_the_plan_does_not_warn_of_a_table_that_is_rebuilt(example):
     assert findings == ()
 
 
+def test_a_rebuild_that_loses_rows_is_seen_in_a_rehearsal(example):
+    example.up_to(12)
+    name = "0013_require_stage.py"
+    example.write(name, FILES[name].replace("'prospect') FROM clients;", "'prospect') FROM clients WHERE id <> 7;"))
+    example.sql("DELETE FROM contacts WHERE client_id = 7")
+
+    (step,) = rehearse(example.project(), to=13).steps
+
+    (rows,) = step.difference.rows
+    assert (rows.table, rows.deleted, rows.before, rows.after) == ("clients", 1, 3, 2)
+
+
+def test_a_rehearsal_says_of_each_example_whether_it_has_a_way_back(example):
+    """One at a time: the rows that each begins with are those that the ones before it have left."""
+    found = {}
+    for version in range(2, len(NAMES) + 1):
+        example.up_to(version - 1)
+        (step,) = rehearse(example.project(), to=version).steps
+        found[version] = step.way_back
+
+    by_verdict = {verdict: {version for version in found if found[version].verdict == verdict} for verdict in WayBack}
+    assert by_verdict[WayBack.NONE] == {20, 21}
+    # The journal mode is no part of schema or rows, but the order of columns is: status comes back as the last one.
+    assert by_verdict[WayBack.LOSSY] == LEAVING - {18} | {10}
+    assert [change.kind for change in found[10].left.schema] == ["column order"]
+    assert set().union(*by_verdict.values()) - by_verdict[WayBack.EXACT] == {6, 9, 10, 14, 20, 21}
+
+
+def test_a_comment_silences_what_the_document_says_it_does(example):
+    example.up_to(20)
+    name = "0021_drop_regions.py"
+    silent = lint(example.project())
+    example.write(name, FILES[name].replace("  # noqa: NWM101", "").replace("  # noqa: NWM305", ""))
+
+    told = lint(example.project())
+
+    assert silent.findings == ()
+    assert [f"{finding.code} {finding.message}" for finding in told.findings] == [
+        "NWM305 there is no downgrade: the way back is a snapshot",
+        "NWM101 table territories is dropped with all its rows",
+        "NWM101 table regions is dropped with all its rows",
+        "NWM101 table sectors is dropped with all its rows",
+    ]
+
+
 def test_what_comes_from_a_helper_is_counted_by_the_plan(example):
     example.up_to(7)
 
@@ -446,7 +492,7 @@ def test_a_verify_that_finds_something_undoes_what_upgrade_did(example):
 def test_both_branches_run_and_the_later_one_waits_for_both(example):
     example.up_to(14)
     (example.versions / "0017_add_territories.py").rename(example.path / "later.py")
-    for version in (18, 19, 20):
+    for version in range(18, len(NAMES) + 1):
         next(example.versions.glob(f"{version:04d}_*.py")).unlink()
 
     assert status(example.project()).heads == ("0015_add_regions", "0016_add_sectors")

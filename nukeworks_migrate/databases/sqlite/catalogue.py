@@ -103,13 +103,16 @@ def read_schema(connection: sqlite3.Connection) -> Schema:
     )
 
 
-def create_statements(connection: sqlite3.Connection) -> list[str]:
+def create_statements(connection: sqlite3.Connection, *, without: str = "") -> list[str]:
     """Return the statements that make the schema "main", in an order that loads: the same for the same schema.
+
+    Tables whose names begin with `without`, and what belongs to them, are left out.
 
     Tables come by name, then indexes, views and triggers. They are as they were written but for line ends and
     indentation, and end without a semicolon.
     """
-    return [tidy(stored.sql) for stored in _stored(connection)]
+    kept = [s for s in _stored(connection) if not (without and fold(s.table).startswith(without))]
+    return [tidy(stored.sql) for stored in kept]
 
 
 def _stored(connection: sqlite3.Connection) -> list[_Stored]:

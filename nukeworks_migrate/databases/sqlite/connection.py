@@ -6,11 +6,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import Busy, DatabaseRefused, HotJournal, MigrateError
 from ..base import Column, Deadline, Parameters, Reader, Row, row_type
 from .files import COMPANIONS, file_uri
+
+if TYPE_CHECKING:
+    from ...model.schema import Schema
+    from ..writing import BrokenKeys
 
 T = TypeVar("T")
 StrPath = str | os.PathLike[str]
@@ -116,6 +120,33 @@ class SqliteReader(Reader):
             (table,),
         )
         return [Column(name, kind, bool(null), default, key) for name, kind, null, default, key in rows]
+
+    def schema(self) -> Schema:
+        from .catalogue import read_schema
+        from .guard import LEDGER_PREFIX
+
+        return read_schema(self.raw).without_prefix(LEDGER_PREFIX)
+
+    def create_statements(self) -> list[str]:
+        from .catalogue import create_statements
+        from .guard import LEDGER_PREFIX
+
+        return create_statements(self.raw, without=LEDGER_PREFIX)
+
+    def broken_keys(self) -> BrokenKeys:
+        from .foreign_keys import broken_keys
+
+        return broken_keys(self.raw)
+
+    def damage(self) -> list[str]:
+        found: list[str] = []
+        try:
+            found.extend(str(text) for (text,) in self.raw.execute("PRAGMA main.integrity_check"))
+        except sqlite3.DatabaseError as error:
+            if not found:
+                raise
+            found.append(f"the check ended there: {error}")
+        return [] if found == ["ok"] else found
 
 
 def fetch_rows(cursor: sqlite3.Cursor) -> list[Row]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ...errors import DatabaseRefused
-from ..base import Capabilities, Database, Deadline, Reader, StopRequested
+from ..base import Capabilities, Database, Deadline, Lifted, Reader, StopRequested, StrPath
 from .connection import open_reader
-from .files import path_of
+from .files import COMPANIONS, path_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..scratch import Scratch
     from ..writing import CopyResult, Holder, Restore
     from .writer import SqliteWriter
 
@@ -25,6 +26,7 @@ class SqliteDatabase(Database):
     engine = "sqlite"
     capabilities = Capabilities(transactional_ddl=True, alters_columns_in_place=False, session_lock=False)
     snapshot_ending = ".sqlite"
+    run_locks = "nobody else can write meanwhile; others read on until it commits"
 
     def __init__(self, url: str, *, base: str) -> None:
         """Name the file that `url` means, relative to `base`."""
@@ -48,6 +50,15 @@ class SqliteDatabase(Database):
             except OSError:
                 pass
         return total
+
+    def keeps(self, path: StrPath) -> bool:
+        # To open and close such a file would drop the locks that this process holds on it through SQLite.
+        for ending in ("", *COMPANIONS, "-migrate-lock"):
+            with suppress(OSError):
+                own = f"{self.path}{ending}"
+                if os.path.realpath(path) == own or os.path.samefile(path, own):
+                    return True
+        return False
 
     def reader(self, wait: Deadline | None = None) -> AbstractContextManager[Reader]:
         self._refuse_folder()
@@ -93,6 +104,28 @@ class SqliteDatabase(Database):
 
         with open_reader(self.path, self.label) as reader:
             return copy_database(reader.raw, path, deadline, on_progress)
+
+    @contextmanager
+    def scratch(
+        self, deadline: Deadline, on_progress: Callable[[int, int], None], *, empty: bool = False
+    ) -> Iterator[Scratch]:
+        from .scratch import scratch_copy
+
+        if empty or not self.exists():
+            with scratch_copy(None, self.label, 0, deadline, on_progress) as scratch:
+                yield scratch
+            return
+        with ExitStack() as copying:
+            # Closed as soon as the copy is made: a reader holds up whoever commits.
+            reader = copying.enter_context(open_reader(self.path, self.label, deadline))
+            with scratch_copy(reader.raw, self.label, self.size_bytes(), deadline, on_progress) as scratch:
+                copying.close()
+                yield scratch
+
+    def out_of_reach(self) -> AbstractContextManager[Lifted]:
+        from .reach import out_of_reach
+
+        return out_of_reach(self.path, self.label)
 
     def check_copy(self, path: Path, *, thorough: bool) -> str:
         from .copies import check_copy

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import StatementRefused
-from ..writing import Violation
+from ...model.names import fold
+from ..writing import BrokenKeys, Violation
 from .connection import quote
 from .guard import LEDGER_PREFIX, Touched, refused_ledger
 
@@ -50,6 +51,10 @@ class ForeignKeyMap:
                 self._add(child, parent, column, number)
             self._index()
 
+    def read_again(self) -> None:
+        self._keys = None
+        self.read()
+
     def _add(self, child: str, parent: str, column: str | None, number: int) -> None:
         assert self._keys is not None
         keys = self._keys.setdefault(child, [])
@@ -82,7 +87,7 @@ class ForeignKeyMap:
                 for number, _seq, parent, _from, to, *_ in self._connection.execute(
                     f"PRAGMA main.foreign_key_list({quote(name)})"
                 ).fetchall():
-                    self._add(name, parent.lower(), to.lower() if to is not None else None, number)
+                    self._add(name, fold(parent), fold(to) if to is not None else None, number)
                 for key in self._keys.get(name, ()):
                     self._children.setdefault(key.parent, []).append(key)
         return set()
@@ -145,6 +150,21 @@ def violations_of(connection: sqlite3.Connection, tables: Iterable[str] | None =
         for (child, number), rowids in broken.items():
             found.extend(_identified(connection, child, number, rowids))
     return found
+
+
+def broken_keys(connection: sqlite3.Connection) -> BrokenKeys:
+    """Look at every table by itself: one foreign key that refers to no key would end a check of all of them."""
+    violations: set[Violation] = set()
+    mismatches: set[str] = set()
+    names = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
+    for (name,) in names:
+        try:
+            violations.update(violations_of(connection, [name]))
+        except sqlite3.OperationalError as error:
+            if not is_mismatch(error):
+                raise
+            mismatches.add(str(error))
+    return BrokenKeys(frozenset(violations), frozenset(mismatches))
 
 
 def is_mismatch(error: sqlite3.Error) -> bool:

@@ -11,6 +11,8 @@ import re
 import sqlite3
 from dataclasses import dataclass, field
 
+from ...model.names import fold
+
 LEDGER_PREFIX = "schema_version"  # the framework's own tables begin with it
 
 # Pragmas that only tell, or whose effect is rolled back with the transaction.
@@ -100,6 +102,7 @@ class Touched:
     dropped: set[str] = field(default_factory=set)
     altered: set[str] = field(default_factory=set)
     makes_temporary: bool = False
+    vacuumed: bool = False
     says_references: bool = False  # one of the statements has the word: only such make foreign keys
 
 
@@ -131,7 +134,7 @@ class Guard:
         if refusal is not None:
             self.refused = self.refused or refusal
             return sqlite3.SQLITE_DENY
-        self._note(action, (first or "").lower(), (second or "").lower(), trigger)
+        self._note(action, fold(first or ""), fold(second or ""), trigger)
         return sqlite3.SQLITE_OK
 
     def _judge(self, action: int, first: str, second: str) -> Refusal | None:
@@ -147,6 +150,8 @@ class Guard:
             if second.lower() == "load_extension":
                 return Refusal("load_extension() brings code that no guard sees", "load it in the application")
             return None
+        if action == sqlite3.SQLITE_ANALYZE:
+            return None  # it counts rows, the ledger's too where no table is named, and changes none
         name = second if action == sqlite3.SQLITE_ALTER_TABLE else first
         if name.lower().startswith(LEDGER_PREFIX):
             return refused_ledger(name)
@@ -185,6 +190,7 @@ class Guard:
 
     def has_run(self, sql: str) -> None:
         """Note what only the text of a statement tells."""
+        self.touched.vacuumed |= self._vacuuming
         text = sql.lower()
         if "replace" in text:
             self.touched.deleted |= self.touched.inserted

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ...errors import StatementRefused
+from ...model.report import TouchedTables
 from ..base import Deadline, Parameters, Row, StopRequested
 from ..writing import KeyPath, StepSession, StopSignal, TransactionLost
 from .connection import SqliteReader, fetch_rows, quote, retry_while_busy
@@ -63,8 +65,22 @@ class SqliteSession(StepSession):
     def commits_each_statement(self) -> bool:
         return not self.in_transaction and not self._own_transaction
 
+    @property
+    def touched(self) -> TouchedTables:
+        touched = self.guard.touched
+        columns = frozenset(touched.updated)
+        written = {*touched.inserted, *touched.deleted, *touched.created, *touched.dropped, *touched.altered}
+        return TouchedTables(
+            written=frozenset(written | {table for table, _ in columns}),
+            created=frozenset(touched.created),
+            dropped=frozenset(touched.dropped),
+            deleted=frozenset(touched.deleted),
+            updated=columns,
+            renumbered=touched.vacuumed,
+        )
+
     def execute(self, sql: str, params: Parameters = ()) -> int:
-        cursor = self.run(sql, lambda: self.raw.execute(sql, params))
+        cursor = self.run(sql, lambda: self.raw.execute(sql, params), params)
         changed = cursor.rowcount
         cursor.close()
         return max(changed, 0)
@@ -74,13 +90,13 @@ class SqliteSession(StepSession):
             # One statement and one commit: else each row would commit by itself, and a busy one leave the earlier.
             with self.transaction():
                 return self.executemany(sql, rows)
-        cursor = self.run(sql, lambda: self.raw.executemany(sql, rows))
+        cursor = self.run(sql, lambda: self.raw.executemany(sql, rows), rows)
         changed = cursor.rowcount
         cursor.close()
         return max(changed, 0)
 
     def query(self, sql: str, params: Parameters = ()) -> list[Row]:
-        return self.run(sql, lambda: fetch_rows(self.raw.execute(sql, params)))
+        return self.run(sql, lambda: fetch_rows(self.raw.execute(sql, params)), params)
 
     @property
     def connection(self) -> GuardedConnection:
@@ -88,8 +104,8 @@ class SqliteSession(StepSession):
             self._proxy = GuardedConnection(self)
         return self._proxy
 
-    def run(self, sql: str, action: Callable[[], T]) -> T:
-        """Do `action`, which runs `sql`, between the looks that the guard needs."""
+    def run(self, sql: str, action: Callable[[], T], params: object = ()) -> T:
+        """Do `action`, which runs `sql` with `params`, between the looks that the guard needs."""
         self.look_before()
         if not isinstance(sql, str):
             raise TypeError(f"a statement is a string, not {type(sql).__name__}")
@@ -102,12 +118,16 @@ class SqliteSession(StepSession):
         refusal = self.guard.about_to_run(sql)
         if refusal is not None:
             self.refuse(refusal, statement=sql)
+        changes, started = self.raw.total_changes, time.perf_counter() if self.on_statement is not None else 0.0
         try:
             result = self._waiting(action) if self.commits_each_statement else action()
         except BaseException as cause:
             self._explain(sql, cause)
             raise
         self.guard.has_run(sql)
+        if self.on_statement is not None:
+            seconds = time.perf_counter() - started
+            self.on_statement(sql, params, _rows_of(result) or self.raw.total_changes - changes, seconds)
         return result
 
     def _waiting(self, action: Callable[[], T]) -> T:
@@ -214,6 +234,11 @@ class SqliteSession(StepSession):
         if self._own_transaction:
             raise RuntimeError("db.transaction() was entered and never left")
         self.look_before()
+
+
+def _rows_of(result: object) -> int:
+    """How many rows a statement changed, or gave: an open cursor does not tell yet."""
+    return len(result) if isinstance(result, list) else max(getattr(result, "rowcount", 0), 0)
 
 
 class GuardedConnection:
@@ -335,14 +360,14 @@ class GuardedCursor:
         return self._raw.lastrowid
 
     def execute(self, sql: str, parameters: Parameters = (), /) -> GuardedCursor:
-        self._session.run(sql, lambda: self._raw.execute(sql, parameters))
+        self._session.run(sql, lambda: self._raw.execute(sql, parameters), parameters)
         return self
 
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> GuardedCursor:
         if self._session.commits_each_statement:
             with self._session.transaction():
                 return self.executemany(sql, parameters)
-        self._session.run(sql, lambda: self._raw.executemany(sql, parameters))
+        self._session.run(sql, lambda: self._raw.executemany(sql, parameters), parameters)
         return self
 
     def executescript(self, sql_script: str, /) -> None:

@@ -7,14 +7,13 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import Busy, DatabaseRefused, StepFailed
 from ..base import Deadline, Parameters, StopRequested
-from ..writing import Fate, StepSession, TransactionLost, Violation, Writer
+from ..writing import BrokenKeys, Fate, StepSession, TransactionLost, Violation, Writer
 from .connection import SqliteReader, connect, explain, is_busy, retry_while_busy
-from .foreign_keys import ForeignKeyMap, is_mismatch, violations_of
+from .foreign_keys import ForeignKeyMap, broken_keys, is_mismatch, violations_of
 from .guard import Guard
 from .session import SqliteSession
 
@@ -37,7 +36,7 @@ class SqliteWriter(SqliteReader, Writer):
         self._watch: sqlite3.Connection | None = None
         self._seen: object = None
         self._foreign_keys = ForeignKeyMap(self.raw)
-        self._known: _Known | None = _Known()  # None: to be read from the snapshot
+        self._known: BrokenKeys | None = BrokenKeys()  # None: to be read from the snapshot
         self._snapshot: Path | None = None
 
     def close(self) -> None:
@@ -113,11 +112,18 @@ class SqliteWriter(SqliteReader, Writer):
         # A name that no migration can guess: RELEASE of it would hand the step's work to the run unchecked.
         savepoint = f"migrate_{secrets.token_hex(8)}"
         self._foreign_keys.read()
+
+        def begin_in_log() -> None:
+            assert before_first is not None
+            before_first()
+            # The ledger may have been made there: its tables are not what a migration renamed.
+            self._foreign_keys.read_again()
+
         session = SqliteSession(
             self.raw,
             Guard(savepoint, in_transaction=in_transaction),
             stop_requested=self._stop_requested,
-            before_first=before_first,
+            before_first=begin_in_log if before_first is not None else None,
             wait_s=wait_s,
         )
         if not in_transaction:
@@ -152,7 +158,7 @@ class SqliteWriter(SqliteReader, Writer):
 
     def remember_violations(self, snapshot: Path | None) -> None:
         self._snapshot = snapshot
-        self._known = _known_violations(self.raw) if snapshot is None else None
+        self._known = broken_keys(self.raw) if snapshot is None else None
 
     def new_violations(self, session: StepSession) -> list[Violation]:
         assert isinstance(session, SqliteSession)
@@ -170,19 +176,19 @@ class SqliteWriter(SqliteReader, Writer):
                     raise StepFailed(
                         "a foreign key refers to columns that are no key of their table",
                         cause=str(error),
-                        next_step="make the parent's columns a PRIMARY KEY or UNIQUE, then: migrate up",
+                        next_step="make the parent's columns a PRIMARY KEY or UNIQUE",
                     ) from error
         if not found:
             return []
         known = self._known_before().violations
         return [violation for violation in found if violation not in known]
 
-    def _known_before(self) -> _Known:
+    def _known_before(self) -> BrokenKeys:
         if self._known is None:
             assert self._snapshot is not None
             connection = connect(self._snapshot, "ro", immutable="1")
             try:
-                self._known = _known_violations(connection)
+                self._known = broken_keys(connection)
             finally:
                 connection.close()
         return self._known
@@ -194,24 +200,3 @@ def refuse_unwritable(path: Path, label: str) -> None:
         raise DatabaseRefused(
             f"{label} cannot be written", where=str(path), next_step="see who owns the file, and its permissions"
         )
-
-
-@dataclass
-class _Known:
-    """What was wrong with foreign keys before the run."""
-
-    violations: set[Violation] = field(default_factory=set)
-    mismatches: set[str] = field(default_factory=set)
-
-
-def _known_violations(connection: sqlite3.Connection) -> _Known:
-    known = _Known()
-    names = connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall()
-    for (name,) in names:
-        try:
-            known.violations.update(violations_of(connection, [name]))
-        except sqlite3.OperationalError as error:
-            if not is_mismatch(error):
-                raise
-            known.mismatches.add(str(error))
-    return known
