@@ -164,7 +164,7 @@ class Call(NamedTuple):
             )
         while True:
             click.echo(f"{question} [y/N]: ", err=True, nl=False)
-            answer = sys.stdin.readline()
+            answer = _typed_line()
             if answer.strip().lower() in ("y", "yes"):
                 return
             if answer.strip().lower() in ("", "n", "no"):
@@ -173,6 +173,20 @@ class Call(NamedTuple):
                 raise NotConfirmed(
                     "answered no", unchanged="nothing was changed", next_step="run it again to be asked again"
                 )
+
+
+def _typed_line() -> str:
+    """The next line of the terminal.
+
+    A Ctrl-C that comes in the instant before the reading begins would be noticed only after it: Python notes the
+    signal, and then waits for the line. So it waits for the line first, and looks up now and then.
+    """
+    if os.name != "nt":  # where select knows no consoles, and reading one hears of Ctrl-C by itself
+        import select
+
+        while not select.select([sys.stdin], [], [], 0.1)[0]:
+            pass
+    return sys.stdin.readline()
 
 
 def begin(context: click.Context) -> Call:
