@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 from ..databases.base import Database
 from ..errors import Refused, UsageError
 from ..files.folder import Folder
+from ..files.whole import write_whole
 from ..model.history import History
 from ..model.migration import HIGHEST_VERSION, TransactionMode
 from ..model.plan import CommitMode, Direction, Plan
@@ -70,20 +69,8 @@ def write_plan(saved: SavedPlan, path: StrPath, database: Database) -> None:
         Refused: it cannot be written.
     """
     refuse_other_file(path, database)
-    target = os.path.realpath(path)
-    partial = os.path.join(os.path.dirname(target), f".{os.path.basename(target)[:100]}.{secrets.token_hex(4)}")
     try:
-        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o644)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(f"{json.dumps(_as_json(saved), indent=2)}\n".encode("ascii"))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, target)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(partial)
-            raise
+        write_whole(os.path.realpath(path), f"{json.dumps(_as_json(saved), indent=2)}\n".encode("ascii"))
     except OSError as error:
         raise Refused(
             f"the plan cannot be saved as {os.fspath(path)}",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
+import stat
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import unified_diff
 from enum import StrEnum
@@ -16,6 +14,7 @@ from ..databases.base import Database
 from ..databases.writing import StopSignal, Writer
 from ..errors import MigrateError, ModuleNotLoaded, PartWay, Refused, StepFailed, Stopped
 from ..files.source import SourceFile
+from ..files.whole import write_whole
 from ..model.differences import SchemaChange, schema_changes
 from ..model.migration import Migration
 from ..model.plan import Direction, Plan, Step
@@ -94,20 +93,11 @@ def write_schema(dump: SchemaDump, path: StrPath) -> bool:
         pass
     except OSError as error:
         raise _unwritable(path, error) from error
-    temporary = f"{target}.{secrets.token_hex(8)}"
     try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-            file.write(dump.text)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
+        mode = stat.S_IMODE(os.stat(target).st_mode) if os.path.exists(target) else 0o644
+        write_whole(target, dump.text.encode(), mode=mode)
     except OSError as error:
         raise _unwritable(path, error) from error
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)
     return True
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from ..databases.base import Database, Deadline
 from ..databases.writing import CopyResult
 from ..errors import SnapshotRefused, UsageError
+from ..files.whole import write_whole
 from .clock import stamp
 
 _ID = re.compile(r"[A-Za-z0-9._-]+")
@@ -283,20 +284,8 @@ class SnapshotStore:
     def _write_manifest(self, snapshot: Snapshot) -> None:
         path = self.folder / f"{snapshot.id}.json"
         partial = self.folder / f"{self._partial(under_lock=snapshot.reason != 'manual')}{snapshot.id}.json"
-        text = json.dumps(asdict(snapshot), indent=2) + "\n"
         partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        if os.name != "nt":
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        write_whole(path, f"{json.dumps(asdict(snapshot), indent=2)}\n".encode(), mode=0o600, partial=partial)
 
 
 def utc_now() -> datetime:

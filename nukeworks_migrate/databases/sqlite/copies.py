@@ -36,15 +36,7 @@ def copy_database(
 
     The caller holds off writers: at a foreign write the copy would begin again.
     """
-    target = connect(path, "rw")
-    try:
-        # The copy is a private file that counts only when it is whole, so its own safety comes from
-        # the flush below, not from a journal.
-        target.execute("PRAGMA journal_mode = OFF")
-        target.execute("PRAGMA synchronous = OFF")
-        backup(source, target, deadline, on_progress)
-    finally:
-        target.close()
+    copy_pages(source, path, deadline, on_progress)
     wrong = check_copy(path, thorough=False)
     if wrong:
         raise SnapshotRefused(
@@ -54,6 +46,25 @@ def copy_database(
         )
     flush(path)
     return CopyResult(path.stat().st_size, sha256_of(path))
+
+
+def copy_pages(
+    source: sqlite3.Connection,
+    path: Path,
+    deadline: Deadline,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Copy what `source` sees to `path`, an empty file, without flushing it.
+
+    It is a private file that counts only when it is whole, so that no journal need keep it safe meanwhile.
+    """
+    target = connect(path, "rw")
+    try:
+        target.execute("PRAGMA journal_mode = OFF")
+        target.execute("PRAGMA synchronous = OFF")
+        backup(source, target, deadline, on_progress)
+    finally:
+        target.close()
 
 
 def backup(

@@ -28,7 +28,7 @@ from ..scratch import UNTOUCHED, Before, Looking, Scratch
 from ..writing import BrokenKeys, StopSignal, Writer
 from .comparing import Side, compare_rows, count_all, key_of, mirror
 from .connection import SqliteReader, StrPath, connect, retry_while_busy
-from .copies import backup
+from .copies import copy_pages
 from .database import SqliteDatabase
 from .foreign_keys import broken_keys
 from .writer import SqliteWriter
@@ -73,29 +73,13 @@ def scratch_copy(
         try:
             if source is not None:
                 mode = str(source.execute("PRAGMA main.journal_mode").fetchone()[0])
-                copy_into(path, source, deadline, on_progress)
+                copy_pages(source, path, deadline, on_progress)
             yield SqliteScratch(folder, path, mode, time.perf_counter() - started)
         except sqlite3.Error as error:
             refusal = _refusal_of(error)
             if refusal is None:
                 raise
             raise refusal from error
-
-
-def copy_into(
-    path: Path,
-    source: sqlite3.Connection,
-    deadline: Deadline,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Copy what `source` sees to the empty file `path`. Nothing is flushed: the file does not outlive the process."""
-    target = connect(path, "rw")
-    try:
-        target.execute("PRAGMA journal_mode = OFF")
-        target.execute("PRAGMA synchronous = OFF")
-        backup(source, target, deadline, on_progress)
-    finally:
-        target.close()
 
 
 class SqliteScratch(Scratch):
@@ -179,7 +163,7 @@ class SqliteScratch(Scratch):
         """Copy what is committed in the copy into one more file, for as long as this is open."""
         path = _new_file(self._folder, f"{name}-{secrets.token_hex(4)}.sqlite")
         try:
-            copy_into(path, writer.raw, Deadline(60))
+            copy_pages(writer.raw, path, Deadline(60))
             yield path
         finally:
             _remove_file(path)

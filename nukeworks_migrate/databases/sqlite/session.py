@@ -118,7 +118,8 @@ class SqliteSession(StepSession):
         refusal = self.guard.about_to_run(sql)
         if refusal is not None:
             self.refuse(refusal, statement=sql)
-        changes, started = self.raw.total_changes, time.perf_counter() if self.on_statement is not None else 0.0
+        if self.on_statement is not None:
+            changes, started = self.raw.total_changes, time.perf_counter()
         try:
             result = self._waiting(action) if self.commits_each_statement else action()
         except BaseException as cause:
