@@ -41,13 +41,17 @@ class ForeignKeyMap:
     def read(self) -> None:
         """Read the whole map, if it is not there yet."""
         if self._keys is None:
-            rows = self._connection.execute("SELECT lower(name) FROM main.sqlite_master WHERE type = 'table'")
-            self._names = {name for (name,) in rows}
-            self._keys = {}
-            for child, parent, column, number in self._connection.execute(
+            # Both at once, so that a database which is busy leaves no half of it.
+            rows = self._connection.execute(
+                "SELECT lower(name) FROM main.sqlite_master WHERE type = 'table'"
+            ).fetchall()
+            keys = self._connection.execute(
                 'SELECT lower(m.name), lower(k."table"), lower(k."to"), k.id FROM main.sqlite_master AS m,'
                 " pragma_foreign_key_list(m.name, 'main') AS k WHERE m.type = 'table' ORDER BY m.name, k.id, k.seq"
-            ):
+            ).fetchall()
+            self._names = {name for (name,) in rows}
+            self._keys = {}
+            for child, parent, column, number in keys:
                 self._add(child, parent, column, number)
             self._index()
 

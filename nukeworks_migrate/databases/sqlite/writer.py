@@ -111,13 +111,18 @@ class SqliteWriter(SqliteReader, Writer):
     ) -> Iterator[StepSession]:
         # A name that no migration can guess: RELEASE of it would hand the step's work to the run unchecked.
         savepoint = f"migrate_{secrets.token_hex(8)}"
-        self._foreign_keys.read()
+
+        def waiting(action: Callable[[], None]) -> None:
+            """Without a transaction, somebody else may be committing just while this reads."""
+            retry_while_busy(action, Deadline(0 if in_transaction else wait_s, self._stop_requested))
 
         def begin_in_log() -> None:
             assert before_first is not None
             before_first()
             # The ledger may have been made there: its tables are not what a migration renamed.
-            self._foreign_keys.read_again()
+            waiting(self._foreign_keys.read_again)
+
+        waiting(self._foreign_keys.read)
 
         session = SqliteSession(
             self.raw,
