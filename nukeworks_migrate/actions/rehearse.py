@@ -24,7 +24,7 @@ from .held_plan import HeldPlan
 from .plan_file import plan_to_save, refuse_other_file, write_plan
 from .planning import Planning, planning_or_held
 from .preview import Proposal
-from .running import Run, loading, prepare_ledger, refuse_missing_resources
+from .running import Run, loading, prepare_ledger, refuse_missing_resources, too_large_for_a_snapshot
 from .standing import read_standing, standing_in, stored_files
 
 MOST_SAMPLES = 1000
@@ -148,6 +148,7 @@ def _run(
         )
         rehearser.run()
     policy = current.project.snapshot or "always"
+    too_large = too_large_for_a_snapshot(current.project, current.database) if has_tables else ""
     return Rehearsal(
         plan,
         current.database.label,
@@ -162,4 +163,5 @@ def _run(
         locks=current.database.run_locks,
         takes_snapshot=has_tables and (policy == "always" or (policy == "destructive" and proposal.may_destroy)),
         database_exists=current.database.exists(),
+        remarks=(f"a run would be refused: {too_large}; choose with --snapshot",) if too_large else (),
     )

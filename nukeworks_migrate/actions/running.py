@@ -367,10 +367,9 @@ def _take_snapshot(current: Run, plan: Plan, standing: Standing, writer: Writer,
         return None
     if policy == "destructive" and not agreed.may_destroy:
         return None
-    size = current.database.size_bytes()
-    if project.snapshot is None and project.snapshot_max_bytes is not None and size > project.snapshot_max_bytes:
+    if too_large := too_large_for_a_snapshot(project, current.database):
         raise SnapshotRefused(
-            f"the database has {size:,} bytes, more than snapshot_max_bytes ({project.snapshot_max_bytes:,})",
+            too_large,
             cause="a snapshot of that size is taken, or left out, only when it was said in so many words",
             next_step="choose: --snapshot always, --snapshot destructive or --snapshot never",
         )
@@ -397,6 +396,14 @@ def _take_snapshot(current: Run, plan: Plan, standing: Standing, writer: Writer,
     )
     current.on_event(SnapshotTaken(snapshot.id, current.snapshots.shown_path(snapshot), snapshot.size_bytes))
     return snapshot
+
+
+def too_large_for_a_snapshot(project: Project, database: Database) -> str:
+    """Why a run is refused until somebody has chosen whether a snapshot is taken; empty where none need choose."""
+    size, most = database.size_bytes(), project.snapshot_max_bytes
+    if project.snapshot is not None or most is None or size <= most:
+        return ""
+    return f"the database has {size:,} bytes, more than snapshot_max_bytes ({most:,})"
 
 
 def _with_retention(current: Run, report: RunReport) -> RunReport:

@@ -30,7 +30,7 @@ def rehearsal_as_json(found: Rehearsal) -> dict[str, Any]:
         "locks": found.locks,
         "takes_snapshot": found.takes_snapshot,
         "saved_to": found.saved_to or None,
-        "remarks": list(found.plan.remarks),
+        "remarks": [*found.plan.remarks, *found.remarks],
         "error": error_as_json(found.failure) if found.failure is not None else None,
     }
 

@@ -42,7 +42,7 @@ def rehearsal_screen(found: Rehearsal, command: str, *, verbose: bool = False) -
         lines += ["", *wrap(f"not tried: {names}", _WIDTH, subsequent_indent=" " * 11, break_long_words=False)]
     if len(found.steps) > 1:
         lines += _total_lines(found)
-    lines += ["", *(f"{word('note:')} {printable(remark)}" for remark in found.plan.remarks)]
+    lines += ["", *(f"{word('note:')} {printable(remark)}" for remark in (*found.plan.remarks, *found.remarks))]
     if found.failure is None:
         lines += _end_lines(found, command)
     return "\n".join(lines).rstrip()

@@ -92,6 +92,7 @@ class Rehearsal:
     locks: str = ""  # what a run would keep others from, meanwhile
     takes_snapshot: bool = False
     database_exists: bool = True
+    remarks: tuple[str, ...] = ()  # what would stand in the way of the run
     saved_to: str = ""  # the file that the plan was saved in; none after a failure
 
     @property

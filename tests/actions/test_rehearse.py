@@ -18,6 +18,7 @@ from nukeworks_migrate.errors import (
     MissingResource,
     ModuleNotLoaded,
     NoWayBack,
+    SnapshotRefused,
     StatementRefused,
     StepFailed,
     UnknownTarget,
@@ -893,6 +894,18 @@ def test_a_failure_is_that_of_the_run(folder, rehearsed, body, kind):
     assert [(step.step.name, step.failed) for step in found.steps] == [("0001_first", False), ("0002_wrong", True)]
     assert found.counts == (TableCount("clients", 3, 2),)
     assert found.schema == ()
+
+
+def test_a_run_that_would_be_refused_for_the_size_of_its_snapshot_is_told_of(folder):
+    folder.sql("CREATE TABLE clients (id INTEGER PRIMARY KEY)")
+    folder.add("0001_one")
+
+    small, chosen = folder.project(snapshot_max_bytes=1), folder.project(snapshot_max_bytes=1, snapshot="never")
+
+    assert [remark.split(":")[0] for remark in rehearse(small).remarks] == ["a run would be refused"]
+    assert rehearse(chosen).remarks == ()
+    with pytest.raises(SnapshotRefused):
+        up(small)
 
 
 def test_a_failure_says_what_to_write_instead(folder, rehearsed):
