@@ -104,11 +104,14 @@ def check_copy(path: Path, *, thorough: bool) -> str:
 
     immutable=1, because a copy of a database in WAL mode would otherwise get a -wal and a -shm of its own.
     """
-    check = "integrity_check" if thorough else "quick_check"
     try:
         connection = connect(path, "ro", immutable="1")
         try:
-            rows = connection.execute(f"PRAGMA {check}").fetchall()
+            rows = connection.execute(f"PRAGMA {'integrity_check' if thorough else 'quick_check'}").fetchall()
+            if not thorough and rows != [("ok",)]:
+                # SQLite 3.40's quick_check finds NULL where none is: in a table WITHOUT ROWID whose key has all its
+                # columns in another order. The whole check does not.
+                rows = connection.execute("PRAGMA integrity_check").fetchall()
         finally:
             connection.close()
     except sqlite3.Error as error:
