@@ -42,6 +42,8 @@ class Preview:
 
 # Words of which a statement has at least one before it can be a finding.
 _SUSPECT = (b"drop", b"delete", b"update", b"replace", b"truncate", b"begin", b"commit", b"rollback", b"schema_version")
+# What may change anything, and of which the files tell no SQL.
+_UNREAD = (b"connection", b"alter_table")
 _DOWNGRADE = re.compile(rb"^def downgrade\(.*\n(?:(?:[ \t)#].*)?\n)*", re.MULTILINE)
 
 
@@ -81,7 +83,7 @@ class Proposal:
             or step.dynamic
             or step.transforms
             or not step.statements
-            or b"connection" in self.folder.sources[step.step.name].content
+            or any(word in self.folder.sources[step.step.name].content for word in _UNREAD)
             for step in self.preview.steps
         )
 

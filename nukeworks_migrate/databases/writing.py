@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..model.alteration import TableChange
 from ..model.report import TouchedTables
 from .base import Deadline, Parameters, Reader, Row
 
@@ -125,6 +126,14 @@ class StepSession(ABC):
     @abstractmethod
     def key_path(self, table: str, key: Sequence[str] | None) -> KeyPath:
         """How to walk `table` in pages: by `key`, or by its primary key."""
+
+    @abstractmethod
+    def alter_table(self, table: str, changes: Sequence[TableChange]) -> None:
+        """Make all of `changes`, each on what the ones before it have made, or none.
+
+        Raises:
+            StepFailed: the table, its rows or what else names it stand against it. Nothing was changed.
+        """
 
     @abstractmethod
     def user_code(self) -> AbstractContextManager[None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from ..databases.base import Database, Parameters, Row
@@ -12,6 +12,7 @@ from ..databases.writing import StepSession
 from ..errors import MissingResource
 from ..model.events import Event, Logged, Progressed, StatementRan
 from ..model.plan import Step
+from .alteration import TableAlteration
 from .transforms import Transform
 
 
@@ -98,6 +99,22 @@ class Handle:
         with around:
             return transform.run(self._session, keys, lambda done: self.progress(done, total, table))
 
+    @contextmanager
+    def alter_table(self, table: str) -> Iterator[TableAlteration]:
+        """Change a table: what the block asks for happens when it ends, all of it at once, or not at all.
+
+        Rows, indexes, triggers, views and what refers to the table are kept. An exception in the block leaves
+        everything as it was, and so does a row that does not fit.
+        """
+        alteration = TableAlteration(table)
+        try:
+            yield alteration
+        finally:
+            changes = alteration.close()
+        if changes:
+            with self._telling():
+                self._session.alter_table(table, changes)
+
     def transaction(self) -> AbstractContextManager[None]:
         """A transaction of its own, only where the migration says `transaction = "none"`."""
         return self._session.transaction()
@@ -129,6 +146,22 @@ class Handle:
     def messages(self) -> tuple[str, ...]:
         """What was logged so far."""
         return tuple(self._messages)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Say of each statement that the database thinks of by itself that it ran."""
+        listener = self._session.on_statement
+
+        def tell(sql: str, params: Any, rows: int, seconds: float) -> None:
+            if listener is not None:
+                listener(sql, params, rows, seconds)
+            self._emit(StatementRan(self._step, sql, rows, seconds))
+
+        self._session.on_statement = tell
+        try:
+            yield
+        finally:
+            self._session.on_statement = listener
 
     def _ran(self, sql: str, action: Callable[[], int]) -> int:
         started = time.perf_counter()

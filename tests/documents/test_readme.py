@@ -118,9 +118,8 @@ def test_what_is_not_there_is_not_there():
     from nukeworks_migrate import Handle
 
     absent = text_of(DOCUMENT).partition("## What it does not do")[2].partition("\n## ")[0]
-    for name in ("alter_table", "copy_rows"):
-        assert f"`{name}`" in absent
-        assert not hasattr(Handle, name)
+    assert "`copy_rows`" in absent
+    assert not hasattr(Handle, "copy_rows")
     assert "no PostgreSQL, no MariaDB" in absent
     for url in ("postgresql://host/db", "mariadb://host/db"):
         with pytest.raises(BadSetting):

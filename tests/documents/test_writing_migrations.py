@@ -5,7 +5,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from documents.reading import code, migrations, sections, table
+from documents.reading import blocks, code, migrations, sections, table
 from support import Folder
 
 from nukeworks_migrate import Handle, MigrateError, Project, check, down, lint, plan, rehearse, status, up
@@ -21,6 +21,7 @@ from nukeworks_migrate.errors import (
 )
 from nukeworks_migrate.model.plan import Direction
 from nukeworks_migrate.model.rehearsal import WayBack
+from nukeworks_migrate.runtime.alteration import TableAlteration
 
 DOCUMENT = "docs/writing-migrations.md"
 FILES = migrations(DOCUMENT)
@@ -326,6 +327,20 @@ def test_renaming_a_column_corrects_what_names_it(example):
     assert example.query("SELECT name FROM pragma_index_info('by_name')") == [("full_name",)]
 
 
+def test_a_row_that_does_not_fit_is_named_as_the_document_says(example):
+    example.up_to(12)
+    example.sql("UPDATE clients SET stage = NULL WHERE id > 1")
+    name = "0013_require_stage.py"
+    example.write(name, "\n".join(line for line in FILES[name].splitlines() if "fill(" not in line))
+
+    with pytest.raises(StepFailed) as failure:
+        up(example.project(), to=13)
+
+    said = " ".join(sections(DOCUMENT)["Rebuild a table"].split())
+    assert "stage is to be NOT NULL, and is NULL in clients (2), (7)" in failure.value.cause
+    assert "`stage is to be NOT NULL, and is NULL in clients (2), (7)`" in said
+
+
 def test_a_rebuild_keeps_the_rows_that_refer_to_the_table(example):
     example.up_to(12)
     contacts = example.query("SELECT * FROM contacts ORDER BY id")
@@ -348,11 +363,50 @@ def test_with_foreign_keys_on_the_drop_would_have_deleted_them(example):
     assert example.query("SELECT count(*) FROM contacts") == [(0,)]
 
 
+def test_the_calls_of_a_block_are_those_of_the_document(folder):
+    calls = [code(row[0])[0] for row in table(DOCUMENT, "in the block")]
+    folder.sql(
+        "CREATE TABLE owners (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL, size TEXT, owner_id INTEGER);"
+        "INSERT INTO t (name) VALUES ('x')"
+    )
+    folder.add("0001_all", "with db.alter_table('t') as table:\n    " + "\n    ".join(calls))
+
+    up(folder.project())
+
+    assert folder.query("SELECT * FROM goods") == [(1, "x", 0, None)]
+    assert {call.partition("(")[0].removeprefix("table.") for call in calls} == {
+        name for name in vars(TableAlteration) if not name.startswith("_") and name != "close"
+    }
+
+
+def test_a_rebuild_by_hand_comes_to_the_same(example):
+    example.up_to(13)
+    by_call = example.shape()
+    down(example.project(), to=12)
+    by_hand(example)
+
+    up(example.project(), to=13)
+
+    assert example.shape() == by_call
+
+
+def by_hand(example, *replaced):
+    """Write 0013 in SQL, as the document shows it, but for what is replaced."""
+    (block,) = blocks(DOCUMENT, "sql")
+    sql = block.text
+    for before, after in replaced:
+        assert before in sql
+        sql = sql.replace(before, after)
+    name = "0013_require_stage.py"
+    head = FILES[name].partition("def upgrade")[0]
+    example.write(name, f'{head}def upgrade(db):\n    db.script("""\n{sql}""")\n\n\ndef downgrade(db):\n    pass\n')
+
+
 def test_a_view_in_the_way_fails_and_undoes_the_run(example):
     example.up_to(12)
     before = example.shape()
-    name = "0013_require_stage.py"
-    example.write(name, FILES[name].replace("DROP VIEW client_overview;", ""))
+    by_hand(example, ("DROP VIEW client_overview;", ""))
 
     with pytest.raises(StepFailed) as failure:
         up(example.project(), to=13)
@@ -371,8 +425,7 @@ def test_renaming_the_old_table_away_takes_the_foreign_keys_with_it(example):
 
 def test_a_rebuild_that_loses_a_parent_fails_and_lists_the_rows(example):
     example.up_to(12)
-    name = "0013_require_stage.py"
-    example.write(name, FILES[name].replace("'prospect') FROM clients;", "'prospect') FROM clients WHERE id <> 2;"))
+    by_hand(example, ("'prospect') FROM clients;", "'prospect') FROM clients WHERE id <> 2;"))
 
     with pytest.raises(StepFailed) as failure:
         up(example.project(), to=13)
@@ -390,8 +443,7 @@ def test_the_plan_does_not_warn_of_a_table_that_is_rebuilt(example):
 
 def test_a_rebuild_that_loses_rows_is_seen_in_a_rehearsal(example):
     example.up_to(12)
-    name = "0013_require_stage.py"
-    example.write(name, FILES[name].replace("'prospect') FROM clients;", "'prospect') FROM clients WHERE id <> 7;"))
+    by_hand(example, ("'prospect') FROM clients;", "'prospect') FROM clients WHERE id <> 7;"))
     example.sql("DELETE FROM contacts WHERE client_id = 7")
 
     (step,) = rehearse(example.project(), to=13).steps

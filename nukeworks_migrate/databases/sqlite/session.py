@@ -6,10 +6,11 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from ...errors import StatementRefused
+from ...model.alteration import TableChange
 from ...model.report import TouchedTables
 from ..base import Deadline, Parameters, Row, StopRequested
 from ..writing import KeyPath, StepSession, StopSignal, TransactionLost
@@ -228,6 +229,12 @@ class SqliteSession(StepSession):
         )
         if loose:
             raise ValueError(f"{', '.join(key)} does not tell the rows of {table} apart: it holds NULL or duplicates")
+
+    def alter_table(self, table: str, changes: Sequence[TableChange]) -> None:
+        from .alteration import alter_table
+
+        with self.transaction() if self.commits_each_statement else nullcontext():
+            alter_table(self, table, changes, self._guard_down)
 
     def _finish(self) -> None:
         for cursor in list(self._cursors):
