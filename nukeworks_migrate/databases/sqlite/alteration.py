@@ -144,7 +144,7 @@ class _Alteration:
         if fold(self.table).startswith(LEDGER_PREFIX):
             self.session.refuse(refused_ledger(self.table))
         rows = self.raw.execute(
-            "SELECT type, name FROM temp.sqlite_master WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')",
+            "SELECT type, name FROM temp.sqlite_master WHERE name = ? COLLATE NOCASE AND type IN ('table', 'view')",
             (self.table,),
         ).fetchall()
         if rows:
@@ -247,10 +247,10 @@ class _Alteration:
     def _refuse_referring(self, change: DropColumn) -> None:
         rows = self.raw.execute(
             "SELECT m.name, k.\"from\" FROM main.sqlite_master AS m, pragma_foreign_key_list(m.name, 'main') AS k"
-            ' WHERE m.type = \'table\' AND k."table" = ?1 COLLATE NOCASE AND ifnull(k."to", ('
-            "  SELECT name FROM pragma_table_info(?1, 'main') WHERE pk = k.seq + 1"
-            " )) = ?2 COLLATE NOCASE",
-            (self.table, change.name),
+            ' WHERE m.type = \'table\' AND k."table" = :table COLLATE NOCASE AND ifnull(k."to", ('
+            "  SELECT name FROM pragma_table_info(:table, 'main') WHERE pk = k.seq + 1"
+            " )) = :column COLLATE NOCASE",
+            {"table": self.table, "column": change.name},
         ).fetchall()
         for child, column in rows:
             if fold(child) != fold(self.table):
