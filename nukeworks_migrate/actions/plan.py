@@ -56,14 +56,12 @@ def plan(
     standing.refuse_unsound()
     planned = planning_for(project, Direction(direction), to=to, only=only, steps=steps, commit=commit)(standing)
     proposal = Proposal(planned, folder, database)
-    policy = project.snapshot or "always"
     report = PlanReport(
         proposal.preview,
         database.label,
         database.engine,
         database.exists(),
-        takes_snapshot=database.size_bytes() > 0
-        and (policy == "always" or (policy == "destructive" and proposal.may_destroy)),
+        takes_snapshot=database.size_bytes() > 0 and proposal.calls_for_snapshot(project.snapshot),
         saved_to=os.fspath(save_to) if save_to is not None else "",
     )
     if save_to is not None and schema is not None:

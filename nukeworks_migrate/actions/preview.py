@@ -69,6 +69,10 @@ class Proposal:
             for finding in _preview_step(step, self.folder, self.database).findings
         )
 
+    def calls_for_snapshot(self, policy: str | None) -> bool:
+        """Whether a run of it takes a snapshot under `policy` (None: always), where there is something to copy."""
+        return policy != "never" and (policy != "destructive" or self.may_destroy)
+
     @cached_property
     def may_destroy(self) -> bool:
         """Whether rows or columns may be lost; also where the files do not tell what will be run.

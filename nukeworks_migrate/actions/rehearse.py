@@ -147,7 +147,6 @@ def _run(
             lifted=lifted,
         )
         rehearser.run()
-    policy = current.project.snapshot or "always"
     too_large = too_large_for_a_snapshot(current.project, current.database) if has_tables else ""
     return Rehearsal(
         plan,
@@ -161,7 +160,7 @@ def _run(
         size_after=scratch.size_now(writer),
         copy_ms=round(scratch.seconds * 1000),
         locks=current.database.run_locks,
-        takes_snapshot=has_tables and (policy == "always" or (policy == "destructive" and proposal.may_destroy)),
+        takes_snapshot=has_tables and proposal.calls_for_snapshot(current.project.snapshot),
         database_exists=current.database.exists(),
         remarks=(f"a run would be refused: {too_large}; choose with --snapshot",) if too_large else (),
     )

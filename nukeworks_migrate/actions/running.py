@@ -362,10 +362,7 @@ def _take_snapshot(current: Run, plan: Plan, standing: Standing, writer: Writer,
     if not writer.tables():
         return None
     project = current.project
-    policy = project.snapshot or "always"
-    if policy == "never":
-        return None
-    if policy == "destructive" and not agreed.may_destroy:
+    if not agreed.calls_for_snapshot(project.snapshot):
         return None
     if too_large := too_large_for_a_snapshot(project, current.database):
         raise SnapshotRefused(

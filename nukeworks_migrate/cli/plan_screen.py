@@ -7,21 +7,22 @@ from textwrap import wrap
 
 from ..actions.preview import Preview, StepPreview
 from ..model.findings import Finding, Severity
-from ..model.plan import CommitMode, Direction
+from ..model.plan import CommitMode, Direction, Plan
 from .output import word
 from .text import counted, indented, printable
 
 _WIDTH = 80
 _MOST_STATEMENTS = 6  # of one step; --verbose shows all
 _SEVERITIES = {Severity.INFO: "note:", Severity.WARNING: "warning:", Severity.ERROR: "error:"}
-_TITLES = {Direction.UP: "upgrade", Direction.DOWN: "downgrade"}
+TITLES = {Direction.UP: "upgrade", Direction.DOWN: "downgrade"}
+_VERBS = {Direction.UP: "apply", Direction.DOWN: "take back"}
 
 
 def plan_screen(preview: Preview, label: str, engine: str, *, verbose: bool = False) -> str:
     """The plan, without the last lines that say what to do with it."""
     plan = preview.plan
     lines = [
-        f"{_TITLES[plan.direction]}   {counted(len(plan.steps), 'step')}   {printable(label)} ({engine})",
+        f"{TITLES[plan.direction]}   {counted(len(plan.steps), 'step')}   {printable(label)} ({engine})",
         "",
     ]
     starts = _group_starts(preview)
@@ -29,6 +30,13 @@ def plan_screen(preview: Preview, label: str, engine: str, *, verbose: bool = Fa
         lines.extend(_step_lines(number, step, starts.get(number, ""), verbose=verbose))
     remarks = [f"{word('note:')} {printable(remark)}" for remark in plan.remarks]
     return "\n".join([*lines, *([""] if remarks else []), *remarks])
+
+
+def nothing_to_do(plan: Plan, label: str, saved_to: str) -> str:
+    """What is said of a plan without steps, and where it is saved all the same."""
+    remarks = "".join(f"note: {printable(remark)}\n" for remark in plan.remarks)
+    saved = f"\nA plan without steps is saved in {printable(saved_to)}." if saved_to else ""
+    return f"{remarks}Nothing to do: {printable(label)} has nothing to {_VERBS[plan.direction]}.{saved}"
 
 
 def _group_starts(preview: Preview) -> dict[int, str]:

@@ -12,7 +12,7 @@ from ..model.plan import Direction
 from . import exits
 from .as_json import plan_as_json
 from .options import begin, common_options, rehearsal_options, run_command, run_options, snapshot_option
-from .plan_screen import plan_screen
+from .plan_screen import nothing_to_do, plan_screen
 from .rehearsing import show_rehearsal
 from .text import printable
 
@@ -60,10 +60,7 @@ def plan(
 def _screen(report: PlanReport, command: str, *, verbose: bool) -> str:
     steps = report.preview.plan.steps
     if not steps:
-        remarks = "".join(f"note: {printable(remark)}\n" for remark in report.preview.plan.remarks)
-        verb = _VERBS[report.preview.plan.direction]
-        saved = f"\nA plan without steps is saved in {printable(report.saved_to)}." if report.saved_to else ""
-        return f"{remarks}Nothing to do: {printable(report.database)} has nothing to {verb}.{saved}"
+        return nothing_to_do(report.preview.plan, report.database, report.saved_to)
     lines = [plan_screen(report.preview, report.database, report.engine, verbose=verbose), ""]
     if not report.database_exists:
         lines.append(f"The database is a new file: {printable(report.database)}. Nothing has been changed.")
@@ -75,6 +72,3 @@ def _screen(report: PlanReport, command: str, *, verbose: bool) -> str:
         lines.append(f"The plan is saved in {printable(report.saved_to)}.")
     lines.append(f"Run it: {command}")
     return "\n".join(lines)
-
-
-_VERBS = {Direction.UP: "apply", Direction.DOWN: "take back"}

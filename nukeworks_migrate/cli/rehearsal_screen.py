@@ -11,24 +11,21 @@ from ..model.plan import Direction
 from ..model.rehearsal import Rehearsal, StatementReport, StepRehearsal, WayBack, WayBackReport
 from ..model.rows import REDACTED, Difference, RowSample, TableRows
 from .output import word
+from .plan_screen import TITLES, nothing_to_do
 from .text import counted, indented, number, printable, seconds, size
 
 _WIDTH = 80
 _MOST_STATEMENTS = 12  # of one step; --verbose shows all
 _MOST_MESSAGES = 10
 _VALUE_CHARACTERS = 30  # of a value in a sample
-_TITLES = {Direction.UP: "upgrade", Direction.DOWN: "downgrade"}
 _OPPOSITE = {Direction.UP: "downgrade", Direction.DOWN: "upgrade"}
 
 
 def rehearsal_screen(found: Rehearsal, command: str, *, verbose: bool = False) -> str:
     """The whole report; `command` is what runs the plan that was rehearsed."""
     if not found.steps:
-        remarks = "".join(f"{word('note:')} {printable(remark)}\n" for remark in found.plan.remarks)
-        verb = "apply" if found.plan.direction is Direction.UP else "take back"
-        saved = f"\nA plan without steps is saved in {printable(found.saved_to)}." if found.saved_to else ""
-        return f"{remarks}Nothing to do: {printable(found.database)} has nothing to {verb}.{saved}"
-    title = _TITLES[found.plan.direction]
+        return nothing_to_do(found.plan, found.database, found.saved_to)
+    title = TITLES[found.plan.direction]
     lines = [
         f"rehearsal   {title}, {counted(len(found.plan.steps), 'step')}   {printable(found.database)} ({found.engine})",
         f"copy        {size(found.size_before)} in {seconds(found.copy_ms)}"

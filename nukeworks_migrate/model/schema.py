@@ -309,12 +309,6 @@ class Schema(_Compared):
             return self.tables[place]
         return None
 
-    def indexes_of(self, table: str) -> tuple[Index, ...]:
-        return tuple(index for index in self.indexes if fold(index.table) == fold(table))
-
-    def triggers_of(self, table: str) -> tuple[Trigger, ...]:
-        return tuple(trigger for trigger in self.triggers if fold(trigger.table) == fold(table))
-
     def without_prefix(self, prefix: str) -> Schema:
         """This schema without the tables whose names begin with `prefix`, their indexes and their triggers."""
         gone = {fold(table.name) for table in self.tables if fold(table.name).startswith(fold(prefix))}

@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ...errors import StepFailed
 from ..base import Lifted
+from .files import COMPANIONS
 
 _here = threading.local()  # what this thread must not open
 _installing = threading.Lock()
@@ -33,7 +34,7 @@ class _Kept:
 
     def __init__(self, path: str, label: str) -> None:
         self.label = label
-        self.paths = frozenset((path, *(f"{path}{ending}" for ending in ("-wal", "-shm", "-journal"))))
+        self.paths = frozenset((path, *(f"{path}{ending}" for ending in COMPANIONS)))
         self._path = path
         self._found = [os.stat(name) for name in self.paths if os.path.exists(name)]
 

@@ -30,6 +30,7 @@ from .comparing import Side, compare_rows, count_all, key_of, mirror
 from .connection import SqliteReader, StrPath, connect, retry_while_busy
 from .copies import copy_pages
 from .database import SqliteDatabase
+from .files import COMPANIONS
 from .foreign_keys import broken_keys
 from .writer import SqliteWriter
 
@@ -397,6 +398,6 @@ def _new_file(folder: Path, name: str) -> Path:
 
 
 def _remove_file(path: Path) -> None:
-    for ending in ("", "-wal", "-shm", "-journal"):
+    for ending in ("", *COMPANIONS):
         with suppress(OSError):
             Path(f"{path}{ending}").unlink()
