@@ -24,6 +24,7 @@ KEEP: Literal[Keep.KEEP] = Keep.KEEP
 @dataclass(frozen=True, slots=True)
 class AddColumn:
     definition: str  # as CREATE TABLE has it: price REAL NOT NULL DEFAULT 0
+    before: str | None = None  # the column that it stands in front of; None: it is the last
 
 
 @dataclass(frozen=True, slots=True)

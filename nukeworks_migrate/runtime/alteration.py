@@ -37,12 +37,12 @@ class TableAlteration:
         self._changes: list[TableChange] = []
         self._is_closed = False
 
-    def add_column(self, definition: str) -> None:
+    def add_column(self, definition: str, *, before: str | None = None) -> None:
         """Add a column as CREATE TABLE would have it: `add_column("price REAL NOT NULL DEFAULT 0")`.
 
-        Old rows get its default, or what `fill` says.
+        Old rows get its default, or what `fill` says. It is the last column, or stands in front of `before`.
         """
-        self._note(AddColumn(_text(definition, "add_column")))
+        self._note(AddColumn(_text(definition, "add_column"), None if before is None else _text(before, "add_column")))
 
     def drop_column(self, name: str, *, with_indexes: bool = False) -> None:
         """Drop a column with the constraints and indexes that are about it alone.

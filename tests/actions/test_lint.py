@@ -856,7 +856,7 @@ def test_the_migrations_of_this_repository():
 
     assert len(report.names) == 10
     assert [f"{f.code} {Path(f.path).name}:{f.line} {f.message}" for f in report.findings] == [
-        "NWM102 0008_roundtable_timestamps.py:18 column meeting_date of roundtable_history is gone after the rebuild",
-        "NWM102 0008_roundtable_timestamps.py:18 column created_date of roundtable_history is gone after the rebuild",
-        "NWM301 0008_roundtable_timestamps.py:18 table roundtable_history is rebuilt",
+        "NWM102 0008_roundtable_timestamps.py:56 column meeting_date of roundtable_history is gone after the rebuild",
+        "NWM102 0008_roundtable_timestamps.py:56 column created_date of roundtable_history is gone after the rebuild",
+        "NWM301 0008_roundtable_timestamps.py:56 table roundtable_history is rebuilt",
     ]

@@ -59,6 +59,19 @@ CASES = [
         "added column area",
     ),
     Case(
+        "add a column in front of another",
+        "table.add_column('price REAL NOT NULL DEFAULT 0', before='size')",
+        "table.drop_column('price')",
+        "added column price",
+    ),
+    Case(
+        "put a column in the place of another",
+        "table.add_column('price TEXT', before='size')\n    table.fill('price', 'size')\n    table.drop_column('size')",
+        "table.add_column('size TEXT', before='PRICE')\n    table.fill('size', 'price')\n"
+        "    table.drop_column('price')",
+        "removed column size, added column price",
+    ),
+    Case(
         "drop a column",
         "table.drop_column('size')",
         "table.add_column('size TEXT')",
@@ -193,6 +206,8 @@ CALLS = [
     "table.add_column('price REAL NOT NULL DEFAULT 0')",
     "table.add_column('code TEXT UNIQUE')",
     "table.add_column('n AS (id + 1)')",
+    "table.add_column('price TEXT', before='size')",
+    "table.add_column('length TEXT', before='id')",
     "table.drop_column('name')",
     "table.drop_column('size')",
     "table.drop_column('length')",
@@ -314,6 +329,8 @@ REFUSALS = [
     ("", "table.rename_column('nowhere', to='x')", "it has no column nowhere; there are id, name, size"),
     ("", "table.rename_column('name', to='size')", "duplicate column name"),
     ("", "table.add_column('SIZE TEXT')", "it has a column SIZE already"),
+    ("", "table.add_column('x TEXT', before='nowhere')", "it has no column nowhere; there are id, name, size"),
+    ("", "table.add_column('x TEXT', before='x')", "it has no column x; there are id, name, size"),
     ("", "table.add_column('x TEXT, y TEXT')", "is not the definition of one column"),
     ("", "table.add_column('CHECK (id > 0)')", "is not the definition of one column"),
     ("", "table.add_column('x TEXT); DROP TABLE t; --')", "cannot stand in"),
@@ -661,6 +678,35 @@ def test_what_was_written_stays_as_it_was_written(folder):
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "added"),
+    [
+        ("(a, b TEXT, CHECK (a > 0))", "(x INT, a, y INT, b TEXT, z INT, CHECK (a > 0))"),
+        ("( a)", "(x INT, y INT, a, z INT)"),
+        (
+            "( -- 1\n  -- 2\n  a, -- 3\n  b -- 4\n)",
+            "( -- 1\n  x INT,\n  -- 2\n  a, -- 3\n  y INT,\n  b, -- 4\n  z INT\n)",
+        ),
+    ],
+)
+def test_a_column_stands_where_it_was_put(folder, table, added):
+    folder.sql(f"CREATE TABLE t {table}; INSERT INTO t (a) VALUES (5)")
+    last = "b" if "b" in table else "a"
+    add_migration(
+        folder,
+        "t",
+        "table.add_column('z INT')\n    table.add_column('x INT', before='A')\n"
+        f"    table.add_column('y INT', before={last!r})",
+        "table.drop_column('x')\n    table.drop_column('y')\n    table.drop_column('z')",
+    )
+
+    up(folder.project())
+
+    ((sql,),) = folder.query("SELECT sql FROM sqlite_master WHERE name = 't'")
+    assert sql == f'CREATE TABLE "t" {added}'
+    assert folder.query("SELECT x, a, z FROM t") == [(None, 5, None)]
+
+
 # What may not be altered
 
 
@@ -716,6 +762,8 @@ def test_a_temporary_table_of_the_same_name_stands_in_the_way(folder):
         ("table.add_unique(())", "ValueError: add_unique() names no column"),
         ("table.add_foreign_key('size', 'c', on_delete='VANISH')", "ValueError: 'VANISH' is no action"),
         ("table.add_check(5)", "TypeError"),
+        ("table.add_column('y', before=0)", "TypeError: add_column() takes text, not int"),
+        ("table.add_column('y', before='')", "ValueError"),
     ],
 )
 def test_a_call_that_makes_no_sense_fails_at_its_line(folder, call, kind):

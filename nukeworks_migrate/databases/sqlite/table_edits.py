@@ -111,9 +111,10 @@ class TableEdits:
             raise CannotAlter(f"{sql} is not the definition of one column", 'write: add_column("price REAL DEFAULT 0")')
         if self.text.place(item.name) is not None:
             raise CannotAlter(f"it has a column {item.name} already", "change_column() changes one that is there")
-        if not self._can_add(item):
+        place = self._column(change.before) if change.before is not None else None
+        if place is not None or not self._can_add(item):  # ADD COLUMN knows one place only
             self.is_in_place = False
-        self.text.add(sql, is_column=True)
+        self.text.add(sql, is_column=True, place=place)
         self.statements.append((change, f"ADD COLUMN {sql}"))
 
     def _can_add(self, item: Item) -> bool:

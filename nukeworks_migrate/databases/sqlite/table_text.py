@@ -220,16 +220,21 @@ class TableText:
             return None
         return item.name
 
-    def add(self, sql: str, *, is_column: bool) -> None:
-        """Add a column behind the columns, or a constraint at the end, laid out as what is there."""
-        lasts = self.columns[-1:] if is_column else self.items[-1:]
-        place = len(self.columns) if is_column else len(self.items)
-        model = lasts[0] if len(self.items) > 1 and place > 1 else self.items[0]
+    def add(self, sql: str, *, is_column: bool, place: int | None = None) -> None:
+        """Add a column or a constraint, laid out as what is there.
+
+        It stands at `place` among the items; without one, a column behind the columns, a constraint at the end.
+        """
+        if place is None:
+            place = len(self.columns) if is_column else len(self.items)
+        model = self.items[max(place - 1, 0)]
         margin = model.lead.rpartition("\n")[2]
         if "\n" in model.lead:
             lead = "\n" + (margin if not margin.strip() else "    ")
         else:
-            lead = " "
+            lead = " " if place else ""
+        if not place and not model.lead:
+            self.items[0] = replace(model, lead=" ")  # it stood behind a parenthesis, and stands behind a comma now
         self.items.insert(place, Item(sql, lead))
 
     def sql(self, name: str) -> str:
