@@ -10,7 +10,6 @@ own. Ratios hold better than seconds: the machine is shared.
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 import statistics
 import subprocess
@@ -19,6 +18,8 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
+
+from peak import peak_mib
 
 ROWS = 1_000_000
 MIGRATION = '''"""A small table more, and a small one changed."""
@@ -139,8 +140,7 @@ def one(what: str) -> None:
         rehearsal = rehearse(Project("app.sqlite"))
         took = time.perf_counter() - started
         assert rehearsal.failure is None and rehearsal.steps[0].way_back.verdict == "exact"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(took, peak, *more)
+    print(took, peak_mib(), *more)
 
 
 def middle(measured: list[tuple[float, ...]]) -> tuple[float, ...]:
