@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import errors
     from .actions.accept import accept
     from .actions.check import check
+    from .actions.data import quarantined, retry
     from .actions.down import down
     from .actions.history import history, migration_history
     from .actions.lint import lint
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .model import events
     from .project import Project
     from .runtime.handle import Handle
-    from .runtime.transforms import SKIP
+    from .runtime.row_function import SKIP
 
 __all__ = [
     "SKIP",
@@ -55,9 +56,11 @@ __all__ = [
     "new",
     "plan",
     "prune_snapshots",
+    "quarantined",
     "rehearse",
     "restore",
     "resume",
+    "retry",
     "stamp",
     "status",
     "up",
@@ -95,7 +98,7 @@ def _find(name: str) -> Any:
 
             return MigrateError
         case "SKIP":
-            from .runtime.transforms import SKIP
+            from .runtime.row_function import SKIP
 
             return SKIP
         case "Handle":
@@ -126,6 +129,14 @@ def _find(name: str) -> Any:
             from .actions.check import check
 
             return check
+        case "quarantined":
+            from .actions.data import quarantined
+
+            return quarantined
+        case "retry":
+            from .actions.data import retry
+
+            return retry
         case "verify":
             from .actions.verify import verify
 

@@ -13,7 +13,8 @@ MigrateError
 │   ├── OutOfOrder            refused by the setting out_of_order
 │   ├── LedgerNotOurs         a table of the ledger's name that somebody else made
 │   ├── ModuleNotLoaded       a pending file failed while it was imported
-│   ├── MissingResource       a migration wants something that the application did not hand in
+│   ├── MissingResource       a migration wants something that nobody provides
+│   │   └── ResourceNotLoaded     its factory cannot be imported, or raised
 │   ├── SnapshotRefused       no snapshot could be made, or it is not what its manifest says
 │   ├── PlanMoved             the plan that was agreed to is not the plan any more
 │   ├── RehearsalRefused      there is no room, or no way, to make a copy to rehearse on
@@ -170,9 +171,15 @@ class ModuleNotLoaded(Refused):
 
 
 class MissingResource(Refused):
-    """A migration's `resources` names something that the application did not hand in."""
+    """A migration's `resources` names something that nobody provides."""
 
     code = "missing-resource"
+
+
+class ResourceNotLoaded(MissingResource):
+    """The factory that provides a resource cannot be imported or called, raised, or returned None."""
+
+    code = "resource-not-loaded"
 
 
 class SnapshotRefused(Refused):

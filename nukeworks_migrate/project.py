@@ -45,6 +45,7 @@ class Project:
         header_index: bool = True,
         redact: Sequence[str] = (),
         resources: Mapping[str, Any] | None = None,
+        resource_factories: Sequence[str] = (),
         base: StrPath | None = None,
     ) -> None:
         self.database = database  # sqlite:///data/app.sqlite, or a path
@@ -60,6 +61,8 @@ class Project:
         self.header_index = header_index  # keep what was read from files in versions/__pycache__
         self.redact = (redact,) if isinstance(redact, str) else tuple(redact)  # never shown: table.column, or column
         self.resources = dict(resources or {})  # what migrations ask for by name, an encryption key for one
+        # By name, "module:factory" that makes one when a run needs it; what is in `resources` counts before that.
+        self.resource_factories = _factories(resource_factories)
         self.base = os.path.abspath(base if base is not None else current_folder())
         if out_of_order not in ("apply", "refuse"):
             raise _bad("out_of_order", out_of_order, "apply or refuse")
@@ -109,6 +112,42 @@ class Project:
         """Return a database of the project's kind, for what is built in a scratch one: none need be named or exist."""
         named = self if self.database.strip() else Project("none.sqlite", base=self.base)
         return named.open_database()
+
+
+def resource_factory(entry: str) -> tuple[str, str]:
+    """Return the name and the "module:factory" of NAME=module:factory.
+
+    Raises:
+        ValueError: it is not written like that. The words do not hold it: it may be the secret itself.
+    """
+    name, _, factory = entry.partition("=")
+    module, _, path = factory.partition(":")
+    parts = [part for dotted in (module, path) for part in dotted.split(".")]
+    if not name or name != name.strip() or not all(part.isidentifier() for part in parts):
+        raise ValueError("expected: NAME=module:factory")
+    return name, factory
+
+
+def _factories(entries: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in [entries] if isinstance(entries, str) else entries:
+        try:
+            name, factory = resource_factory(entry)
+        except ValueError as error:
+            raise BadSetting(
+                "a resource is not written as it should be",
+                cause=str(error),
+                unchanged="nothing was opened",
+                next_step="correct the setting",
+            ) from None
+        if found.setdefault(name, factory) != factory:
+            raise BadSetting(
+                f"the resource {name!r} has two factories",
+                cause=f"{found[name]} and {factory}",
+                unchanged="nothing was opened",
+                next_step="say one of them",
+            )
+    return found
 
 
 def _bad(name: str, value: object, expected: str) -> BadSetting:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .errors import BadSetting
-from .project import Project
+from .project import Project, resource_factory
 
 
 class Setting(NamedTuple):
@@ -31,6 +31,7 @@ SETTINGS = (
     Setting("snapshot_max_bytes", int, "snapshot_max_bytes"),
     Setting("header_index", bool, "header_index"),
     Setting("redact", tuple, "redact"),
+    Setting("resource", tuple, "resource_factories"),
 )
 # Settings of the command line itself, which a file or the environment may give too.
 FACE_SETTINGS = (
@@ -101,9 +102,10 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], fold
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != ENVIRONMENT_PREFIX + "CONFIG" and text:
             setting = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), f"(the variable {variable})")
-            values[setting.key] = _anchored(setting.key, _converted(setting, text, variable), folder, base)
+            value = _anchored(setting.key, _converted(setting, text, variable), folder, base)
+            values[setting.key] = _over(setting.key, value, values)
     for key, value in given.items():
-        values[key] = _anchored(key, value, folder, base)
+        values[key] = _over(key, _anchored(key, value, folder, base), values)
     return Settings(values, base, path or "")
 
 
@@ -116,6 +118,14 @@ def _anchored(key: str, value: Any, folder: str, base: str) -> Any:
     if (key == "database" and "://" in rest) or os.path.isabs(rest):
         return value
     return prefix + os.path.relpath(os.path.join(folder, rest), base)
+
+
+def _over(key: str, value: Any, before: Mapping[str, Any]) -> Any:
+    """What counts now: `value`; of resources, what was said before of names that are not in it counts, too."""
+    if key != "resource":
+        return value
+    named = {resource_factory(entry)[0] for entry in value}
+    return (*(entry for entry in before.get(key, ()) if resource_factory(entry)[0] not in named), *value)
 
 
 def _known(key: str, where: str) -> Setting:
@@ -143,6 +153,9 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
             names = value.replace(",", " ").split() if isinstance(value, str) else value
             if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
                 raise TypeError
+            if setting.key == "resource":
+                for entry in names:
+                    resource_factory(entry)
             return tuple(names)
         if setting.kind is str:
             if not isinstance(value, str):
@@ -152,6 +165,13 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
             raise TypeError
         return setting.kind(value)
     except (ValueError, TypeError, KeyError):
+        if setting.key == "resource":  # which is not shown: somebody may have written the secret itself there
+            raise BadSetting(
+                f"{where} does not name factories",
+                cause="expected: NAME=module:factory, as a list or with commas between",
+                unchanged="nothing was opened",
+                next_step="correct the value",
+            ) from None
         kinds = {
             bool: "true or false",
             str: "a text",

@@ -1,4 +1,4 @@
-"""What a plan's steps will do, as far as their files tell: SQL that stands in them, and findings."""
+"""What a plan's steps will do, as far as their files tell: SQL that stands in them, calls that make it, findings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from ..databases.base import Database
 from ..files.folder import Folder
-from ..files.literals import sql_in_function
+from ..files.literals import SqlLiteral, sql_in_function
 from ..files.noqa import not_silenced
 from ..model.findings import Finding
 from ..model.plan import Direction, Plan, Step
 from ..model.statements import renamed_to, statement_findings
+
+SQL = "sql"  # the kind of work that is a statement
+_WITH_CHECKPOINTS = frozenset({"transform", "copy_rows", "update"})
+
+
+class Work(NamedTuple):
+    """One thing that a step does: a statement of SQL, or a call of the handle in plain words."""
+
+    kind: str  # sql; or the call: transform, copy_rows, update or alter_table
+    text: str
+    line: int  # where its call begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +33,22 @@ class StepPreview:
     """One step as its file shows it; nothing has run."""
 
     step: Step
-    statements: tuple[str, ...]  # SQL that stands in the file as literals
+    work: tuple[Work, ...]  # in the order in which it runs, as far as that does not depend on data
     dynamic: int  # statements that are built while it runs
     transforms: tuple[str, ...]  # tables that Python functions compute columns of
     findings: tuple[Finding, ...]
     silenced: tuple[Finding, ...] = ()  # by a comment in the file, see files.noqa
+    may_lose: bool = False  # something that was there, by calls of which the file does not tell all
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """SQL that stands in the file as literals."""
+        return tuple(work.text for work in self.work if work.kind == SQL)
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether all that the file tells of a step goes on where it stopped, in a migration without transaction."""
+        return not self.dynamic and bool(self.work) and all(work.kind in _WITH_CHECKPOINTS for work in self.work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +108,8 @@ class Proposal:
             step.findings
             or step.silenced
             or step.dynamic
-            or step.transforms
-            or not step.statements
+            or step.may_lose
+            or not step.work
             or any(word in self.folder.sources[step.step.name].content for word in _UNREAD)
             for step in self.preview.steps
         )
@@ -108,20 +131,26 @@ def _preview_step(step: Step, folder: Folder, database: Database) -> StepPreview
     function = "upgrade" if step.direction is Direction.UP else "downgrade"
     source = folder.sources[step.name]
     found = sql_in_function(ast.parse(source.content), function)
-    statements: list[str] = []
+    work: list[Work] = []
     findings: list[tuple[int, Finding]] = []  # with the place of its statement
     renamed: dict[str, int] = {}  # the last place at which a table got that name
-    for literal in found.literals:
-        for statement in database.statements(literal.sql):
-            place = len(statements)
-            statements.append(statement)
-            where = f"{step.migration.path}:{literal.line}"
+    may_lose = False
+    for told in found.in_order:
+        if isinstance(told, SqlLiteral):
+            parts = [(Work(SQL, statement, told.line), statement) for statement in database.statements(told.sql)]
+        else:
+            parts = [(Work(told.call, told.text, told.line), told.sql)]
+            may_lose = may_lose or told.may_lose
+        for done, statement in parts:
+            place = len(work)
+            work.append(done)
+            where = f"{step.migration.path}:{told.line}"
             findings.extend((place, finding.at(where)) for finding in statement_findings(statement))
             if name := renamed_to(statement):
                 renamed[name.lower()] = place
     # A table that gets its name back from another one was rebuilt, not lost.
     kept = tuple(finding for place, finding in findings if renamed.get(finding.table.lower(), -1) < place)
-    told = not_silenced(kept, source) if kept else kept
-    heard = set(told)
+    audible = not_silenced(kept, source) if kept else kept
+    heard = set(audible)
     silenced = tuple(finding for finding in kept if finding not in heard)
-    return StepPreview(step, tuple(statements), found.dynamic, found.transforms, told, silenced)
+    return StepPreview(step, tuple(work), found.dynamic, found.transforms, audible, silenced, may_lose)

@@ -24,7 +24,7 @@ from .held_plan import HeldPlan
 from .plan_file import plan_to_save, refuse_other_file, write_plan
 from .planning import Planning, planning_or_held
 from .preview import Proposal
-from .running import Run, loading, prepare_ledger, refuse_missing_resources, too_large_for_a_snapshot
+from .running import Run, load_resources, loading, prepare_ledger, too_large_for_a_snapshot
 from .standing import read_standing, standing_in, stored_files
 
 MOST_SAMPLES = 1000
@@ -103,6 +103,7 @@ def run_rehearsal(
     started = time.perf_counter()
     if not plan.steps:
         return Rehearsal(plan, current.database.label, current.database.engine)
+    load_resources(plan, current.resources, current.stop)  # before the copy, which may take long
 
     def progress(done: int, total: int) -> None:
         if current.stop.requested():
@@ -122,7 +123,7 @@ def run_rehearsal(
 def _run(
     current: Run, plan: Plan, standing: Standing, scratch: Scratch, writer: Writer, wanted: Rehearsing
 ) -> Rehearsal:
-    refuse_missing_resources(plan, current.project)
+    load_resources(plan, current.resources, current.stop)
     if keeps_backups(writer):
         wanted = replace(wanted, looking=wanted.looking._replace(leave_out=(OWN_ROWS,)))
     proposal = Proposal(plan, current.folder, current.database)
@@ -136,7 +137,9 @@ def _run(
                 modules=modules,
                 files={step.name: stored_files(current.folder, step.name) for step in plan.steps},
                 paths={step.name: current.folder.sources[step.name].path for step in plan.steps},
-                resources=current.project.resources,
+                resources=current.resources,
+                redact=current.project.redact,
+                paced=False,
             ),
             current.actor,
             current.stop,
@@ -154,7 +157,7 @@ def _run(
         current.database.engine,
         steps=tuple(rehearser.steps),
         failure=rehearser.failure,
-        schema=schema_changes(rehearser.steps[0].before, rehearser.steps[-1].after),
+        schema=rehearser.secrets.told(schema_changes(rehearser.steps[0].before, rehearser.steps[-1].after)),
         counts=counts_of(rehearser.steps),
         size_before=scratch.size_bytes,
         size_after=scratch.size_now(writer),

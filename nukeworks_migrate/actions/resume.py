@@ -12,13 +12,13 @@ from .running import Confirm, agree, run
 
 
 def resume(project: Project, *, rerun: bool = False, confirm: Confirm = agree, on_event: OnEvent = ignore) -> RunReport:
-    """Run an interrupted migration again from its beginning, where `rerun` says that it can bear that.
+    """Go on with an interrupted migration behind its last checkpoint.
 
-    Its statements are then run at least once: those that had finished before it was interrupted run again.
-    An empty report means that nothing was interrupted.
+    Where it had run statements that have none, they would run again: `rerun` says that it can bear that. Transforms,
+    updates and copies of rows go on where they were all the same. An empty report means that nothing was interrupted.
 
     Raises:
-        Interrupted: something was, and `rerun` was not said; the message names the choices.
+        Interrupted: something was, and it needs `rerun`, which was not said; the message names the choices.
         And what `up` raises.
     """
 
@@ -31,11 +31,11 @@ def resume(project: Project, *, rerun: bool = False, confirm: Confirm = agree, o
                 f"{unfinished.name} was interrupted, and has no file any more",
                 next_step=f"bring the file back, or: migrate stamp --not-applied {unfinished.version}",
             )
-        if not rerun:
+        if not rerun and not unfinished.has_checkpoints:
             back = f"\nor go back: migrate restore {unfinished.snapshot}" if unfinished.snapshot else ""
             raise Interrupted(
-                f"{unfinished.name} has no checkpoint to go on from",
-                cause="it would run again from its beginning, over what it had already done",
+                f"{unfinished.name} ran statements that have no checkpoint",
+                cause="it would run them again, over what they had already done",
                 unchanged="nothing was run now",
                 next_step="if it can bear that: migrate resume --rerun"
                 f"\nif it counts as applied now: migrate stamp --applied {unfinished.name}"
@@ -43,6 +43,14 @@ def resume(project: Project, *, rerun: bool = False, confirm: Confirm = agree, o
             )
         direction = Direction(unfinished.direction)
         step = Step(standing.graph[unfinished.version], direction)
+        if not step.alone:  # in one transaction it knows of no checkpoints, and would do all rows again
+            raise Interrupted(
+                f"{step.name} was interrupted, and does not say any more that it runs without a transaction",
+                where=step.migration.path,
+                cause="it would begin again, over what it had already done",
+                unchanged="nothing was run now",
+                next_step='write in the file again: transaction = "none"; then: migrate resume',
+            )
         return Plan(direction, (step,), CommitMode.RUN, target=step.name)
 
     return run(project, "resume", planning, confirm=confirm, on_event=on_event, resuming=True)

@@ -23,6 +23,7 @@ from ..errors import (
     ModuleNotLoaded,
     PartWay,
     PlanMoved,
+    ResourceNotLoaded,
     SnapshotRefused,
     Stopped,
 )
@@ -35,6 +36,7 @@ from ..project import Project
 from ..runtime import clock
 from ..runtime.application_backups import forget_backups, record_backup
 from ..runtime.executor import Executor, RunMaterial
+from ..runtime.resources import Resources
 from ..runtime.signals import StopFlag
 from ..runtime.snapshots import Retention, Snapshot, SnapshotStore, copying, utc_now
 from ..version import __version__
@@ -110,16 +112,26 @@ class Run(Call):
     """A call that needs the migrations too."""
 
     folder: Folder
+    resources: Resources
     resuming: bool = False
+    retrying: bool = False  # what it left in quarantine, and nothing else
 
     @classmethod
     def begin(
-        cls, project: Project, command: str, on_event: OnEvent, *, resuming: bool = False, any_database: bool = False
+        cls,
+        project: Project,
+        command: str,
+        on_event: OnEvent,
+        *,
+        resuming: bool = False,
+        retrying: bool = False,
+        any_database: bool = False,
     ) -> Run:
         """Read the files, and name the run; no database is opened, and with `any_database` none need be named."""
         folder = load_project_folder(project)
         beginning = _beginning(project, command, on_event, any_database=any_database)
-        return cls(folder=folder, resuming=resuming, **beginning)
+        resources = resources_of(project)
+        return cls(folder=folder, resources=resources, resuming=resuming, retrying=retrying, **beginning)
 
     def refuse_missing(self) -> None:
         """Raise DatabaseRefused where there is no database: a ledger alone would make one, by a typo, of nothing."""
@@ -175,6 +187,7 @@ def run(
     confirm: Confirm = agree,
     on_event: OnEvent,
     resuming: bool = False,
+    retrying: bool = False,
 ) -> RunReport:
     """Plan, ask, lock, plan again, snapshot, run, commit: and report what happened.
 
@@ -182,7 +195,7 @@ def run(
     every run but the one that resumes it. A saved plan is compared before the question, and again inside the run's
     transaction, where nobody else can write any more.
     """
-    current = Run.begin(project, command, on_event, resuming=resuming)
+    current = Run.begin(project, command, on_event, resuming=resuming, retrying=retrying)
     with current.listening():
         return _run(current, planning, confirm)
 
@@ -194,7 +207,7 @@ def _run(current: Run, planning: Planning | HeldPlanning, confirm: Confirm) -> R
     version = standing.history.version
     if not plan.steps:
         return RunReport(plan, version_before=version, version_after=version)
-    refuse_missing_resources(plan, current.project)
+    load_resources(plan, current.resources, current.stop)
     proposal = Proposal(plan, current.folder, current.database)
     with current.stop.user_code():  # a signal at the question ends it
         confirm(proposal)
@@ -284,7 +297,10 @@ def _execute(
     snapshot = _take_snapshot(current, plan, standing, writer, agreed)
     store = current.snapshots
     ledger = Ledger(writer, current.actor, standing.history)
-    writer.remember_violations(store.path(snapshot) if snapshot else None)
+    if not current.resuming:
+        writer.remember_violations(store.path(snapshot) if snapshot else None)
+    elif (first := _first_snapshot(store, standing)) is not None:
+        writer.remember_violations(first)
 
     def before_commit() -> None:
         if snapshot is not None:
@@ -305,8 +321,9 @@ def _execute(
             modules=modules,
             files={step.name: stored_files(current.folder, step.name) if up else () for step in plan.steps},
             paths={step.name: current.folder.sources[step.name].path for step in plan.steps},
-            resources=current.project.resources,
+            resources=current.resources,
             snapshot_id=snapshot.id if snapshot else "",
+            redact=current.project.redact,
         ),
         current.stop,
         lock_timeout_s=current.project.lock_timeout_s,
@@ -315,7 +332,7 @@ def _execute(
         before_commit=before_commit,
     )
     try:
-        steps = executor.run()
+        steps = executor.retry() if current.retrying else executor.run()
     except MigrateError as error:
         if snapshot is not None and not executor.kept and not isinstance(error, PartWay):
             with suppress(OSError, MigrateError):
@@ -329,6 +346,17 @@ def _execute(
         snapshot_path=store.shown_path(snapshot) if snapshot else "",
         snapshot_bytes=snapshot.size_bytes if snapshot else 0,
     )
+
+
+def _first_snapshot(store: SnapshotStore, standing: Standing) -> Path | None:
+    """The copy of the database before what is being resumed had begun; None where there is none any more.
+
+    Then rows that refer to nothing are taken for its doing.
+    """
+    for unfinished in standing.history.unfinished:
+        with suppress(MigrateError):
+            return store.path(store.find(unfinished.snapshot))
+    return None
 
 
 def prepare_ledger(current: Run, ledger: Ledger, standing: Standing) -> None:
@@ -438,17 +466,44 @@ def prune_store(
     return going
 
 
-def refuse_missing_resources(plan: Plan, project: Project) -> None:
-    if plan.direction is not Direction.UP and plan.direction is not Direction.DOWN:
-        return
+def resources_of(project: Project) -> Resources:
+    """The resources of one run; no factory is called before one of its migrations needs it."""
+    return Resources(project.resources, project.resource_factories)
+
+
+def load_resources(plan: Plan, resources: Resources, stop: StopFlag) -> None:
+    """Have all that the plan's migrations ask for, and nothing else, before anything is written.
+
+    Raises:
+        MissingResource: nobody provides one of them; then none is loaded.
+        ResourceNotLoaded: a factory cannot be imported, or raised.
+        Stopped: a signal came meanwhile.
+    """
+    wanted: list[str] = []
     for step in plan.steps:
         for name in step.migration.resources:
-            if name not in project.resources:
+            if name not in resources:
                 raise MissingResource(
                     f"{step.name} needs the resource {name!r}, and nobody handed it in",
                     where=step.migration.path,
-                    next_step=f"hand it in: Project(…, resources={{{name!r}: …}})",
+                    next_step=f"name what makes it: --resource {name}=module:factory"
+                    f"\nor hand it in: Project(…, resources={{{name!r}: …}})",
                 )
+            wanted.append(name)
+    failure = None
+    try:
+        with stop.user_code():
+            resources.load(wanted)
+    except ResourceNotLoaded as error:
+        failure = error
+    if stop.requested():  # also where the factory took no notice
+        raise Stopped(
+            stop.signal_number,
+            "stopped while the resources were loaded",
+            unchanged="nothing was run; database and ledger are as they were",
+        )
+    if failure is not None:
+        raise failure
 
 
 def _refuse_grown(plan: Plan, agreed: Plan) -> None:

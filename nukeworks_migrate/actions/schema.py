@@ -22,7 +22,7 @@ from ..model.schema import Schema
 from ..project import Project, StrPath
 from ..runtime.building import Recipe, built_database
 from ..runtime.signals import StopFlag
-from .running import refuse_missing_resources
+from .running import load_resources, resources_of
 from .standing import load_project_folder
 
 T = TypeVar("T")
@@ -144,12 +144,14 @@ def build(project: Project, database: Database, recipes: Sequence[Recipe], look:
         RehearsalRefused: there is no room for a scratch database.
         Stopped: a signal ended it.
     """
-    refuse_missing_resources(Plan(Direction.UP, tuple(Step(r.migration, Direction.UP) for r in recipes)), project)
+    plan = Plan(Direction.UP, tuple(Step(recipe.migration, Direction.UP) for recipe in recipes))
+    resources = resources_of(project)
     stop = StopFlag()
     with stop.listening():
+        load_resources(plan, resources, stop)
         try:
             with built_database(
-                database, recipes, resources=project.resources, stop=stop, lock_timeout_s=project.lock_timeout_s
+                database, recipes, resources=resources, stop=stop, lock_timeout_s=project.lock_timeout_s
             ) as writer:
                 return look(writer)
         except (MigrateError, StopSignal) as error:

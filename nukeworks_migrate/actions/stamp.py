@@ -107,6 +107,9 @@ def _applied_version(standing: Standing, name: str) -> int:
     for entry in standing.history.entries:
         if name in (str(entry.version), entry.name) or (name.isdigit() and int(name) == entry.version):
             return entry.version
+    for item in standing.history.unfinished:  # perhaps without a file, and not in the ledger yet
+        if name in (str(item.version), item.name):
+            return item.version
     return resolve_migration(standing.graph, name)
 
 
@@ -135,8 +138,7 @@ def _write(
     for version in sorted(unmarked, reverse=True):
         ledger.remove(_migration(standing, version), now=clock.now(), duration_ms=None, event=LogEvent.UNSTAMPED)
     for version in sorted(settled - marked - unmarked):
-        event = LogEvent.STAMPED if version in standing.history.applied else LogEvent.UNSTAMPED
-        ledger.log(event, _migration(standing, version), now=clock.now())
+        ledger.settle(_migration(standing, version), applied=version in standing.history.applied, now=clock.now())
 
 
 def _migration(standing: Standing, version: int) -> Migration:

@@ -11,7 +11,7 @@ from ..actions.plan import PlanReport
 from ..actions.preview import StepPreview
 from ..actions.status import Status
 from ..model.history import Entry
-from ..model.report import RunReport
+from ..model.report import QuarantinedRows, RunReport
 
 
 def status_as_json(found: Status) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def _step_as_json(preview: StepPreview) -> dict[str, Any]:
         "statements": list(preview.statements),
         "statements_built_at_run_time": preview.dynamic,
         "transforms": list(preview.transforms),
+        "work": [work._asdict() for work in preview.work],
         "findings": [
             {"code": f.code, "severity": f.severity.value, "message": f.message, "where": f.where}
             for f in preview.findings
@@ -112,6 +113,8 @@ def report_as_json(report: RunReport) -> dict[str, Any]:
                 "duration_ms": done.duration_ms,
                 "statements": done.statements,
                 "messages": list(done.messages),
+                "quarantined": quarantined_as_json(done.quarantined),
+                "retried": done.retried,
             }
             for done in report.steps
         ],
@@ -125,6 +128,17 @@ def report_as_json(report: RunReport) -> dict[str, Any]:
         "pruned": list(report.pruned),
         "remarks": [*report.plan.remarks, *report.remarks],
     }
+
+
+def quarantined_as_json(found: tuple[QuarantinedRows, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "table": rows.table,
+            "total": rows.total,
+            "first": [{"key": place, "error": error} for place, error in rows.first],
+        }
+        for rows in found
+    ]
 
 
 def history_as_json(report: HistoryReport) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..model.findings import Finding, Severity
 from ..model.rehearsal_findings import MOST_ROWS
 from ..version import __version__
 from . import exits
-from .options import begin, common_options
+from .options import begin, common_options, resource_option
 from .output import word
 from .plan_screen import finding_lines
 from .text import counted, printable
@@ -47,6 +47,7 @@ _NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "
     default="text",
     help="As what to print it.  [text]",
 )
+@resource_option
 @click.pass_context
 def lint(context: click.Context, everything: bool, static: bool, max_rows: int, fail_on: str, form: str) -> int:
     """Say what deserves a second thought in migrations: from their files, and from running them on a copy.

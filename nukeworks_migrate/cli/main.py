@@ -27,6 +27,7 @@ _COMMANDS = {
     "accept": "Take a changed file for the one that ran.",
     "stamp": "Mark as applied, or not, without running.",
     "resume": "Go on with an interrupted migration.",
+    "data": "Rows that transforms left in quarantine.",
     "snapshot": "List, create, verify and prune snapshots.",
     "restore": "Make the database what a snapshot holds.",
 }
@@ -73,6 +74,10 @@ class Commands(click.Group):
                 from . import marking
 
                 return {"accept": marking.accept, "stamp": marking.stamp}[cmd_name]
+            case "data":
+                from .data import data
+
+                return data
             case "snapshot" | "restore":
                 from . import snapshots
 
@@ -150,7 +155,10 @@ def run(arguments: list[str]) -> int:
         return show_error(error, output_of(context, as_json=as_json))
     except BrokenPipeError:
         return 0  # only help and version are printed past Output; whoever asked for them has read enough
-    except Exception:
+    except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps what comes while a class is made
+            output_of(context, as_json=as_json).warn("\nstopped by Ctrl-C. See where it stands: migrate status")
+            return 130
         import traceback
 
         output_of(context, as_json=False).warn(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..errors import NotConfirmed
-from ..project import SNAPSHOT_POLICIES, Project, current_folder
+from ..project import SNAPSHOT_POLICIES, Project, current_folder, resource_factory
 from ..settings import Settings, read_settings
 from .output import Output, wanted_colour
 from .text import printable
@@ -120,7 +120,13 @@ def run_command(
     given = context.find_root().obj
     for name in ("database", "versions", "snapshots", "config", "lock_timeout", "snapshot"):
         words += [f"--{name.replace('_', '-')}", str(given[name])] if name in given else []
-    return printable(shlex.join(words))
+    return printable(shlex.join([*words, *resource_words(context)]))
+
+
+def resource_words(context: click.Context) -> list[str]:
+    """What was said of resources, as it is said to another command."""
+    given = context.find_root().obj
+    return [word for entry in given.get("resource", ()) for word in ("--resource", entry)]
 
 
 def snapshot_option(command: F) -> F:
@@ -131,6 +137,28 @@ def snapshot_option(command: F) -> F:
         callback=_keep,
         help="Before which runs one is taken.  [always]",
     )(command)
+
+
+def resource_option(command: F) -> F:
+    """Add what commands take that run the code of migrations."""
+    return click.option(
+        "--resource",
+        multiple=True,
+        metavar="NAME=MODULE:FACTORY",
+        expose_value=False,
+        callback=_keep_resources,
+        help="What makes a resource of migrations; again for more.",
+    )(command)
+
+
+def _keep_resources(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> None:
+    for entry in value:
+        try:
+            resource_factory(entry)
+        except ValueError as error:
+            # What was written is not shown: by mistake it may be the secret itself.
+            raise click.BadParameter(f"{error}.", context, parameter) from None
+    _keep(context, parameter, value or None)
 
 
 class Call(NamedTuple):

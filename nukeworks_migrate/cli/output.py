@@ -59,6 +59,13 @@ class Output:
         """Print the one object of --json."""
         self.document({"command": command, **value})
 
+    def line(self, value: Mapping[str, Any]) -> None:
+        """Print JSON on one line of stderr, for programs that follow what happens."""
+        import json
+
+        # What a migration says of itself may be of any type, and must not end the run.
+        self._say(json.dumps(value, ensure_ascii=True, default=str), err=True)
+
     def document(self, value: Mapping[str, Any]) -> None:
         """Print what is JSON whatever was asked for."""
         import json

@@ -1,18 +1,18 @@
-"""A plan as a screen: steps, commit points, the SQL that stands in the files, findings."""
+"""A plan as a screen: steps, commit points, what stands in the files of SQL and of calls that make it, findings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
-from ..actions.preview import Preview, StepPreview
+from ..actions.preview import SQL, Preview, StepPreview, Work
 from ..model.findings import Finding, Severity
 from ..model.plan import CommitMode, Direction, Plan
 from .output import word
 from .text import counted, indented, printable
 
 _WIDTH = 80
-_MOST_STATEMENTS = 6  # of one step; --verbose shows all
+_MOST_STATEMENTS = 6  # and calls, of one step; --verbose shows all
 _SEVERITIES = {Severity.INFO: "note:", Severity.WARNING: "warning:", Severity.ERROR: "error:"}
 TITLES = {Direction.UP: "upgrade", Direction.DOWN: "downgrade"}
 _VERBS = {Direction.UP: "apply", Direction.DOWN: "take back"}
@@ -65,19 +65,24 @@ def _step_lines(number: int, preview: StepPreview, transaction: str, *, verbose:
     lines = [f"{number:>3}  {name}{transaction.rjust(max(_WIDTH - 5 - len(name), len(transaction) + 3))}".rstrip()]
     if step.migration.description:
         lines.append(f"       {printable(step.migration.description)}")
-    shown = preview.statements if verbose else preview.statements[:_MOST_STATEMENTS]
-    for statement in shown:
-        lines.append(f"       {indented(_statement(statement, verbose=verbose), 7)}")
-    if len(preview.statements) > len(shown):
-        lines.append(f"       … {counted(len(preview.statements) - len(shown), 'more statement')} (-v shows all)")
+    shown = preview.work if verbose else preview.work[:_MOST_STATEMENTS]
+    for work in shown:
+        lines.append(f"       {indented(_shown(work, verbose=verbose), 7)}")
+    if len(preview.work) > len(shown):
+        lines.append(f"       … {_more(preview.work[len(shown) :])} (-v shows all)")
     if preview.dynamic:
         lines.append(f"       Python: {counted(preview.dynamic, 'statement')} built while it runs")
-    for table in dict.fromkeys(preview.transforms):
-        lines.append(f"       Python: transform of {printable(table)}")
-    if not preview.statements and not preview.dynamic and not preview.transforms:
+    if not preview.work and not preview.dynamic:
         lines.append("       Python: no SQL stands in the file itself")
     lines.extend(f"       {line}" for line in _notes(preview))
     return lines
+
+
+def _more(hidden: Sequence[Work]) -> str:
+    """How many statements and calls these are."""
+    statements = sum(work.kind == SQL for work in hidden)
+    counts = (("more statement", statements), ("more call", len(hidden) - statements))
+    return " and ".join(counted(count, what) for what, count in counts if count)
 
 
 def _notes(preview: StepPreview) -> list[str]:
@@ -87,7 +92,9 @@ def _notes(preview: StepPreview) -> list[str]:
         notes.append(f"{word('note:')} out of order: a higher number is already applied")
     if step.direction is Direction.UP and not step.migration.has_downgrade:
         notes.append(f"{word('note:')} no downgrade: there is no way back through code")
-    if step.alone:
+    if step.alone and preview.has_checkpoints:
+        notes.append(f"{word('note:')} committed in batches; where it stops, migrate resume goes on")
+    elif step.alone:
         notes.append(f"{word('note:')} if it fails, what it has done stays; it runs at least once")
     notes += [
         f"{word('note:')} needs the resource {name!r}, which the application hands in"
@@ -112,9 +119,11 @@ def finding_lines(findings: Iterable[Finding], *, width: int = _WIDTH) -> list[s
     return lines
 
 
-def _statement(sql: str, *, verbose: bool) -> str:
-    """SQL for the eye: whole with -v, else its first line or two."""
-    plain = printable(sql, lines=True).strip()
+def _shown(work: Work, *, verbose: bool) -> str:
+    """A statement or a call for the eye: whole with -v, else what goes into a line."""
+    plain = printable(work.text, lines=True).strip()
+    if verbose and work.kind != SQL:
+        return "\n".join(wrap(plain, _WIDTH - 7, subsequent_indent="    ", break_long_words=False))
     if verbose:
         first, newline, rest = plain.partition("\n")
         return f"{first}{newline}{_undented(rest)}"

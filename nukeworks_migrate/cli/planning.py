@@ -11,7 +11,15 @@ from ..actions.plan import plan as make_plan
 from ..model.plan import Direction
 from . import exits
 from .as_json import plan_as_json
-from .options import begin, common_options, rehearsal_options, run_command, run_options, snapshot_option
+from .options import (
+    begin,
+    common_options,
+    rehearsal_options,
+    resource_option,
+    run_command,
+    run_options,
+    snapshot_option,
+)
 from .plan_screen import nothing_to_do, plan_screen
 from .rehearsing import show_rehearsal
 from .text import printable
@@ -24,6 +32,7 @@ from .text import printable
 @click.option("--output", "-o", "save_to", metavar="FILE", help="Save the plan, to be run by up, or down, --plan FILE.")
 @run_options
 @rehearsal_options
+@resource_option
 @snapshot_option
 @click.pass_context
 def plan(

@@ -7,6 +7,7 @@ from typing import Any
 from ..model.differences import changes_as_json
 from ..model.rehearsal import Rehearsal, StepRehearsal, WayBack
 from ..model.rows import REDACTED, Difference, RowSample
+from .as_json import quarantined_as_json
 from .errors import error_as_json
 
 
@@ -55,6 +56,7 @@ def _step(step: StepRehearsal) -> dict[str, Any]:
         ],
         "statements_not_told_apart": step.more_statements,
         "messages": list(step.messages),
+        "quarantined": quarantined_as_json(step.quarantined),
         **_difference(step.difference),
         "way_back": {
             "verdict": back.verdict.value,

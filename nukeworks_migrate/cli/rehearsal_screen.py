@@ -12,7 +12,7 @@ from ..model.rehearsal import Rehearsal, StatementReport, StepRehearsal, WayBack
 from ..model.rows import REDACTED, Difference, RowSample, TableRows
 from .output import word
 from .plan_screen import TITLES, nothing_to_do
-from .text import counted, indented, number, printable, seconds, size
+from .text import counted, cut, indented, number, printable, quarantine_lines, seconds, size
 
 _WIDTH = 80
 _MOST_STATEMENTS = 12  # of one step; --verbose shows all
@@ -56,6 +56,8 @@ def _step_lines(place: int, step: StepRehearsal, *, verbose: bool) -> list[str]:
         lines.append(f"       logged: {indented(printable(message, lines=True), 15)}")
     if len(step.messages) > _MOST_MESSAGES and not verbose:
         lines.append(f"       … {counted(len(step.messages) - _MOST_MESSAGES, 'more message')} (-v shows all)")
+    for rows in step.quarantined:
+        lines += [f"       {line}" for line in quarantine_lines(rows, 73)]
     lines += _moved(_difference_lines(step.difference, verbose=verbose), 7)
     if not step.failed and step.difference.empty:
         lines.append("       changes nothing")
@@ -93,14 +95,10 @@ def _one_statement(statement: StatementReport, *, verbose: bool) -> Iterator[str
     if len(f"{margin}{one_line}{told}") <= _WIDTH and "\n" not in sql:
         yield f"{margin}{one_line}{told}"
         return
-    yield margin + (indented(sql, len(margin)) if verbose else _cut(one_line, _WIDTH - len(margin)))
+    yield margin + (indented(sql, len(margin)) if verbose else cut(one_line, _WIDTH - len(margin)))
     if told:
         line = f"{' ' * len(margin)}{told}"
-        yield line if verbose else _cut(line, _WIDTH)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 2] + " …"
+        yield line if verbose else cut(line, _WIDTH)
 
 
 def _difference_lines(difference: Difference, *, verbose: bool) -> list[str]:
@@ -131,7 +129,7 @@ def _sample_lines(sample: RowSample, width: int) -> Iterator[str]:
     if sample.before is None or sample.after is None:
         sign, whole = ("+", sample.after) if sample.before is None else ("-", sample.before)
         text = f"{sign} {', '.join(f'{printable(name)} {_value(value)}' for name, value in (whole or {}).items())}"
-        yield _cut(text, width)
+        yield cut(text, width)
         return
     names = dict.fromkeys((*sample.before, *sample.after))
     changes = [f"{printable(name)}: {_side(sample.before, name)} → {_side(sample.after, name)}" for name in names]
@@ -139,13 +137,13 @@ def _sample_lines(sample: RowSample, width: int) -> Iterator[str]:
     if len(joined) <= width:
         yield joined
         return
-    yield _cut(f"~ ({key})", width)
+    yield cut(f"~ ({key})", width)
     for name, change in zip(names, changes, strict=True):
         if len(change) <= width - 4:
             yield f"    {change}"
         else:
-            yield f"    {_cut(f'{printable(name)}: {_side(sample.before, name)}', width - 4)}"
-            yield f"      → {_cut(_side(sample.after, name), width - 8)}"
+            yield f"    {cut(f'{printable(name)}: {_side(sample.before, name)}', width - 4)}"
+            yield f"      → {cut(_side(sample.after, name), width - 8)}"
 
 
 def _side(row: dict[str, Any], name: str) -> str:

@@ -13,7 +13,7 @@ from . import exits
 from .errors import show_failure
 from .options import begin, run_command
 from .output import Output
-from .progress import ProgressBar
+from .progress import ProgressBar, ProgressLines
 from .rehearsal_json import rehearsal_as_json
 from .rehearsal_screen import rehearsal_screen
 from .text import printable
@@ -46,10 +46,11 @@ def show_rehearsal(
 
 
 class _Bars:
-    """A bar for what takes long; the report itself comes at the end."""
+    """A bar, or lines of JSON, for what takes long; the report itself comes at the end."""
 
     def __init__(self, output: Output) -> None:
         self._bar = ProgressBar(colour=output.colour, enabled=not (output.quiet or output.as_json))
+        self._lines = ProgressLines(output)
 
     def __enter__(self) -> _Bars:
         self._bar.begin("copy")
@@ -57,6 +58,7 @@ class _Bars:
 
     def __exit__(self, *_: object) -> None:
         self._bar.end()
+        self._lines.end()
 
     def show(self, event: Event) -> None:
         match event:
@@ -64,7 +66,10 @@ class _Bars:
                 self._bar.feed(done, total)
             case StepStarted(step, number, total):
                 self._bar.begin(f"{number}/{total}  {step.name}")
-            case Progressed(_, done, total, _):
-                self._bar.feed(done, total)
+                self._lines.begin()
+            case Progressed():
+                self._bar.feed_rows(event)
+                self._lines.feed(event)
             case StepFinished() | StepBroke():
+                self._lines.end()
                 self._bar.begin("comparing")

@@ -17,6 +17,7 @@ from ..model.events import (
     Event,
     Logged,
     Progressed,
+    RowsQuarantined,
     RunStarted,
     SnapshotProgress,
     SnapshotTaken,
@@ -37,13 +38,14 @@ from .options import (
     dry_run_option,
     plan_file_option,
     rehearsal_options,
+    resource_option,
     run_options,
     snapshot_option,
 )
 from .output import Output, word
 from .plan_screen import finding_lines, plan_screen
-from .progress import ProgressBar
-from .text import counted, printable, seconds, size
+from .progress import ProgressBar, ProgressLines
+from .text import counted, printable, quarantine_lines, seconds, size
 from .waiting import waiting_line
 
 _DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
@@ -55,6 +57,7 @@ _DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
 @plan_file_option
 @dry_run_option
 @rehearsal_options
+@resource_option
 @snapshot_option
 @click.pass_context
 def up(context: click.Context, /, dry_run: bool, **words: Any) -> int:
@@ -77,6 +80,7 @@ def up(context: click.Context, /, dry_run: bool, **words: Any) -> int:
 @plan_file_option
 @dry_run_option
 @rehearsal_options
+@resource_option
 @snapshot_option
 @click.pass_context
 def down(context: click.Context, /, dry_run: bool, **words: Any) -> int:
@@ -93,15 +97,17 @@ def down(context: click.Context, /, dry_run: bool, **words: Any) -> int:
 
 @common_options
 @click.command()
-@click.option("--rerun", is_flag=True, help="Run it again from its beginning.")
+@click.option("--rerun", is_flag=True, help="Run statements without a checkpoint again.")
+@resource_option
 @snapshot_option
 @click.pass_context
 def resume(context: click.Context, rerun: bool) -> None:
     """Go on with a migration without transaction that was interrupted.
 
-    Its statements run at least once: what had finished before it was interrupted runs again.
+    Transforms, updates and copies of rows go on behind the last batch that was committed. Any other statement that
+    it ran would run again, which has to be said: --rerun.
     """
-    _run(context, "resume", run_resume, "Run again", rerun=rerun)
+    _run(context, "resume", run_resume, "Run again" if rerun else "Go on with", rerun=rerun)
 
 
 def _run_or_rehearse(
@@ -154,11 +160,12 @@ def _asking(call: Call, verb: str) -> Confirm:
 
 
 class RunScreen:
-    """Shows a run while it happens: a line for each step, a bar for what takes long."""
+    """Shows a run while it happens: a line for each step, a bar, or lines of JSON, for what takes long."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
         self._bar = ProgressBar(colour=output.colour, enabled=not (output.quiet or output.as_json))
+        self._lines = ProgressLines(output)
         self._width = 0
 
     def __enter__(self) -> RunScreen:
@@ -166,6 +173,7 @@ class RunScreen:
 
     def __exit__(self, *_: object) -> None:
         self._bar.end()
+        self._lines.end()
 
     def show(self, event: Event) -> None:
         match event:
@@ -181,11 +189,17 @@ class RunScreen:
                 self._line(f"snapshot  {printable(path)}   {size(size_bytes)}")
             case StepStarted(step, number, total):
                 self._bar.begin(f"{number}/{total}  {step.name}")
-            case Progressed(_, done, total, _):
-                self._bar.feed(done, total)
+                self._lines.begin()
+            case Progressed():
+                self._bar.feed_rows(event)
+                self._lines.feed(event)
             case Logged(_, message):
                 self._bar.end()
                 self._output.aside(f"     {printable(message)}")
+            case RowsQuarantined(step, rows):
+                self._bar.end()
+                for line in (*quarantine_lines(rows, 75), f"see them: migrate data errors {printable(step.name)}"):
+                    self._output.aside(f"     {line}")
             case StatementRan(_, sql, rows, took):
                 if self._output.verbose:
                     self._bar.end()
@@ -193,9 +207,11 @@ class RunScreen:
                     self._output.aside(f"     {shown[:160]}   {counted(rows, 'row')}   {took:.3f} s")
             case StepFinished(step, number, total, duration_ms):
                 self._bar.end()
+                self._lines.end()
                 self._step_line(number, total, step.name, "ran", duration_ms)
             case StepBroke(step, number, total, duration_ms):
                 self._bar.end()
+                self._lines.end()
                 self._step_line(number, total, step.name, "failed", duration_ms)
             case Committed(names):
                 if self._output.verbose:
@@ -232,6 +248,9 @@ def report_screen(report: RunReport) -> str:
     count = counted(len(report.steps), "migration")
     versions = f"version {report.version_before} → {report.version_after}"
     lines = [f"{word('committed')}  {count} {done}, {versions}, {seconds(report.duration_ms)}"]
+    left = sum(rows.total for step in report.steps for rows in step.quarantined)
+    if left:
+        lines.append(f"quarantine {counted(left, 'row')} left as before: migrate data errors")
     if report.pruned:
         lines.append(f"pruned     {counted(len(report.pruned), 'old snapshot')}")
     lines.append("")

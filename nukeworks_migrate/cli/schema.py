@@ -13,7 +13,7 @@ from ..actions.schema import FileVerdict, SchemaCheck, SchemaDump, check_schema,
 from ..errors import Refused, UsageError
 from ..model.differences import changes_as_json, difference_lines
 from . import exits
-from .options import begin, common_options
+from .options import begin, common_options, resource_option, resource_words
 from .output import Output
 from .text import counted, printable
 from .verifying import coloured, cut
@@ -32,6 +32,7 @@ def schema() -> None:
 @schema.command()
 @click.option("--output", "-o", "target", metavar="FILE", help="Write it there, if that changes the file.")
 @click.option("--check", "checked", metavar="FILE", help="Compare it with a file; exit code 8 where it differs.")
+@resource_option
 @click.pass_context
 def dump(context: click.Context, target: str | None, checked: str | None) -> int:
     """Print the schema at head as SQL: all migrations run in an empty database of their own.
@@ -143,7 +144,7 @@ def _command(context: click.Context, option: str, path: str) -> str:
     given = context.find_root().obj
     for name in ("database", "versions", "config"):
         words += [f"--{name}", str(given[name])] if name in given else []
-    return printable(shlex.join(words))
+    return printable(shlex.join([*words, *resource_words(context)]))
 
 
 def _as_json(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..model.report import QuarantinedRows
+
 
 def printable(text: object, *, lines: bool = False) -> str:
     """Return `text` with all that is not for the eye written as escapes; with `lines`, line ends stay.
@@ -33,6 +38,11 @@ def seconds(milliseconds: int | None) -> str:
     return "" if milliseconds is None else f"{milliseconds / 1000:.2f} s"
 
 
+def cut(line: str, width: int = 80) -> str:
+    """A line that is no longer than a screen is wide."""
+    return line if len(line) <= width else f"{line[: width - 2]} …"
+
+
 def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
@@ -51,3 +61,14 @@ def moment(text: str) -> str:
 def indented(text: str, by: int) -> str:
     """`text` with its lines after the first one moved right."""
     return text.replace("\n", "\n" + " " * by)
+
+
+def quarantine_lines(rows: QuarantinedRows, width: int) -> list[str]:
+    """What is said of rows that were left as they were: how many, and the first ten with their errors."""
+    lines = [f"{counted(rows.total, 'row')} of {rows.table} left as before, in quarantine:"]
+    for place, error in rows.first:
+        first = error.splitlines()[0] if error else ""
+        lines.append(f"  {place}   {first}")
+    if rows.total > len(rows.first):
+        lines.append(f"  and {number(rows.total - len(rows.first))} more")
+    return [cut(printable(line), width) for line in lines]

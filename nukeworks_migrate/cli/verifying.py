@@ -28,7 +28,7 @@ from ..model.differences import changes_as_json, difference_lines
 from ..model.findings import Severity
 from ..model.history import LedgerState
 from . import exits
-from .options import begin, common_options
+from .options import begin, common_options, resource_option
 from .output import word
 from .progress import ProgressBar
 from .text import counted, printable
@@ -41,6 +41,7 @@ _STATE_COLOURS = {PartState.OK: "applied", PartState.FINDINGS: "failed", PartSta
 
 @common_options
 @click.command()
+@resource_option
 @click.pass_context
 def verify(context: click.Context) -> int:
     """Compare files with ledger and schema with migrations; check foreign keys and integrity.

@@ -5,6 +5,8 @@
     schema_version_log     append-only: every step, failure, stamp, acceptance and restore
     schema_version_source  the text of what was applied, by checksum
 
+Made when they are needed: schema_version_checkpoint and schema_version_quarantine; their modules tell of them.
+
 The statements are plain SQL with `?` parameters, for every database.
 """
 
@@ -19,6 +21,9 @@ from .base import Column, Reader
 LEDGER = "schema_version"
 LOG = "schema_version_log"
 SOURCE = "schema_version_source"
+CHECKPOINT = "schema_version_checkpoint"
+QUARANTINE = "schema_version_quarantine"
+ONLY_CHECKPOINTS = "with checkpoints"  # what a migration's own row among the checkpoints says when it can be resumed
 
 LEGACY_COLUMNS = ("version", "applied_date", "applied_by", "description")
 ADDED_COLUMNS = {
@@ -49,6 +54,7 @@ class LogEvent(StrEnum):
     ACCEPTED = "accepted"  # a changed file was accepted in place of the one that ran
     ADOPTED = "adopted"  # a row of the old system got its name and checksum
     RESTORED = "restored"
+    RETRIED = "retried"  # the rows that it had left in quarantine
 
 
 _ENDS_A_START = (LogEvent.APPLIED, LogEvent.REVERTED, LogEvent.STAMPED, LogEvent.UNSTAMPED)
@@ -127,9 +133,25 @@ def _read_unfinished(reader: Reader) -> tuple[Unfinished, ...]:
         return ()
     ends = ", ".join(f"'{event}'" for event in _ENDS_A_START)
     rows = reader.query(
-        "SELECT s.version, s.name, s.direction, s.run_id, s.happened_at, s.snapshot"
+        "SELECT s.version, s.name, s.direction, s.run_id, s.happened_at, coalesce(s.snapshot, '')"
         f" FROM {LOG} AS s WHERE s.event = '{LogEvent.STARTED}' AND NOT EXISTS"
         f" (SELECT 1 FROM {LOG} AS e WHERE e.version = s.version AND e.id > s.id AND e.event IN"
         f" ({ends}, '{LogEvent.STARTED}')) ORDER BY s.id"
     )
-    return tuple(Unfinished(*row) for row in rows)
+    if not rows:
+        return ()
+    visited = _visited(reader)
+    found = (Unfinished(*row) for row in rows)
+    return tuple(item._replace(visited=visited.get((item.version, item.direction))) for item in found)
+
+
+def _visited(reader: Reader) -> dict[tuple[int, str], int]:
+    """How many rows the checkpoints of each migration and direction cover, where everything that it ran has one."""
+    if not reader.columns(CHECKPOINT):
+        return {}
+    rows = reader.query(
+        f"SELECT version, direction, sum(visited) FROM {CHECKPOINT} GROUP BY version, direction"
+        " HAVING sum(CASE WHEN number = 0 AND call = ? THEN 1 ELSE 0 END) = 1",
+        (ONLY_CHECKPOINTS,),
+    )
+    return {(version, direction): visited for version, direction, visited in rows}

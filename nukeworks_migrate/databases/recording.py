@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..errors import PlanMoved
-from ..model.history import History
+from ..model.history import History, Unfinished
 from ..model.migration import Migration
-from .ledger import ADDED_COLUMNS, LEDGER, LOG, SOURCE, LogEvent, ledger_columns
+from .ledger import ADDED_COLUMNS, CHECKPOINT, LEDGER, LOG, QUARANTINE, SOURCE, LogEvent, ledger_columns
 from .log import StoredFile
 from .writing import Writer
 
@@ -70,6 +70,8 @@ class Ledger:
         self._sources: list[tuple[str, ...]] = []
         self._log: list[tuple[object, ...]] = []
         self._applied = set(history.applied)
+        self._unfinished = history.unfinished
+        self._has_checkpoints = self._has_quarantine = False
 
     def prepare(self) -> None:
         """Make the ledger's tables, or add to the old system's what it lacks."""
@@ -83,6 +85,17 @@ class Ledger:
             self._writer.execute(_CREATE_LOG)
         if not self._writer.columns(SOURCE):
             self._writer.execute(_CREATE_SOURCE)
+        self._has_checkpoints = bool(self._writer.columns(CHECKPOINT))
+        self._has_quarantine = bool(self._writer.columns(QUARANTINE))
+
+    @property
+    def run_id(self) -> str:
+        return self._actor.run_id
+
+    def was_interrupted(self, migration: Migration, direction: str) -> Unfinished | None:
+        """What is known of an earlier run of `migration` that never ended; None where there was none."""
+        found = (item for item in self._unfinished if item.version == migration.version and item.direction == direction)
+        return next(found, None)
 
     def refuse_if_moved(self) -> None:
         """Look whether somebody without the migration lock wrote the ledger since the last commit.
@@ -130,6 +143,7 @@ class Ledger:
         )
         self._position += 1
         self._applied.add(migration.version)
+        self._forget_data_work(migration.version, "down")
         self._store(migration.checksum, files)
         self.log(
             event,
@@ -154,6 +168,7 @@ class Ledger:
         """Record `migration` as not applied, and log it."""
         self._writer.execute(f"DELETE FROM {LEDGER} WHERE version = ?", (migration.version,))
         self._applied.discard(migration.version)
+        self._forget_data_work(migration.version, "up")
         self.log(
             event,
             migration,
@@ -163,6 +178,18 @@ class Ledger:
             snapshot=snapshot,
             detail=detail,
         )
+
+    def settle(self, migration: Migration, *, applied: bool, now: str) -> None:
+        """Log that `migration`, which was interrupted, counts as ended as it stands in the ledger."""
+        self._forget_data_work(migration.version, "down" if applied else "up")
+        self.log(LogEvent.STAMPED if applied else LogEvent.UNSTAMPED, migration, now=now)
+
+    def _forget_data_work(self, version: int, opposite: str) -> None:
+        """Drop the checkpoints of what has ended, and what the `opposite` direction had left in quarantine."""
+        if self._has_checkpoints:
+            self._writer.execute(f"DELETE FROM {CHECKPOINT} WHERE version = ?", (version,))
+        if self._has_quarantine:
+            self._writer.execute(f"DELETE FROM {QUARANTINE} WHERE version = ? AND direction = ?", (version, opposite))
 
     def adopt(self, migration: Migration, files: Iterable[StoredFile], *, now: str) -> None:
         """Give a row of the old system the name and the checksum of today's file."""

@@ -7,15 +7,16 @@ that it can neither end the run's transaction nor step around it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from ..model.alteration import TableChange
 from ..model.report import TouchedTables
 from .base import Deadline, Parameters, Reader, Row
+from .rows import Chosen, Key
 
 OnStatement = Callable[[str, Any, int, float], None]  # SQL, parameters, rows changed or given, seconds
 
@@ -54,6 +55,50 @@ class KeyPath(NamedTuple):
     """How the rows of a table are walked in pages: unique, not null, in this order."""
 
     columns: tuple[str, ...]
+
+
+class ComputedColumns(NamedTuple):
+    """Columns of a table that a function of Python computes from others."""
+
+    chosen: Chosen
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    name: str  # of the function, for the statement that is shown
+    fn: Callable[..., Any]  # gets the values of `reads` by place; gives the value, or several in a tuple
+    skip: object | None  # what it gives to leave the row; None where it never does
+
+
+class PageDone(NamedTuple):
+    """What became of the rows of one page."""
+
+    visited: int
+    written: int
+
+
+class InPlace(ABC):
+    """Computes columns within an UPDATE of the database's own, which calls the function for each row.
+
+    The function is called once for each row, in the order of the key.
+    """
+
+    failed_values: tuple[Any, ...] | None = None  # of `reads`, where the function raised; None: it was not the function
+
+    @abstractmethod
+    def ranges(self, after: Key | None, batch: int, total: int | None) -> Iterator[Key]:
+        """Where pages of `batch` rows end, from behind `after` to the last row.
+
+        With `total`, how many rows are chosen, the pages need be no more than about that large.
+        """
+
+    @abstractmethod
+    def update(self, after: Key | None, until: Key) -> PageDone:
+        """Compute the rows behind `after`, up to `until`.
+
+        What the function raises comes through as it is. After any error nothing of the page is left.
+        """
+
+    @abstractmethod
+    def close(self) -> None: ...
 
 
 class Violation(NamedTuple):
@@ -95,6 +140,9 @@ class StepSession(ABC):
 
     armed: bool = False  # whether a statement now is the migration's own work, and not its check
 
+    storable: ClassVar[tuple[type, ...]]  # what a value may be
+    row_errors: ClassVar[tuple[type[Exception], ...]]  # what is raised because of a row's own values
+
     @property
     @abstractmethod
     def commits_each_statement(self) -> bool:
@@ -126,6 +174,30 @@ class StepSession(ABC):
     @abstractmethod
     def key_path(self, table: str, key: Sequence[str] | None) -> KeyPath:
         """How to walk `table` in pages: by `key`, or by its primary key."""
+
+    @abstractmethod
+    def column_names(self, table: str) -> tuple[str, ...]:
+        """All columns that can be read of `table`, in their order."""
+
+    @abstractmethod
+    def is_same_table(self, one: str, other: str) -> bool:
+        """Whether two names are of one table to this database."""
+
+    def in_place(self, computed: ComputedColumns) -> InPlace | None:
+        """A way to compute columns in place; None where it would not keep the order, or touch a row that is skipped."""
+        return None
+
+    @abstractmethod
+    def computing(self) -> AbstractContextManager[None]:
+        """While the function of a transform runs: it may read, and what would write is refused."""
+
+    @abstractmethod
+    def savepoint(self) -> AbstractContextManager[None]:
+        """A part of the transaction that is undone when it raises, and no more than that."""
+
+    @abstractmethod
+    def own_statements(self) -> AbstractContextManager[None]:
+        """While the framework writes its own tables, over the writer, in the middle of a migration's code."""
 
     @abstractmethod
     def alter_table(self, table: str, changes: Sequence[TableChange]) -> None:
@@ -178,6 +250,10 @@ class Writer(Reader):
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> None: ...
 
     @abstractmethod
+    def create_own_table(self, name: str, sql: str) -> None:
+        """Run `sql`, which creates one of the framework's own tables, where it is not there yet."""
+
+    @abstractmethod
     def step(
         self, *, in_transaction: bool, before_first: Callable[[], None] | None = None, wait_s: float = 0
     ) -> AbstractContextManager[StepSession]:
@@ -198,8 +274,11 @@ class Writer(Reader):
         """Learn which foreign-key violations were there before the run: from its snapshot, or by a check now."""
 
     @abstractmethod
-    def new_violations(self, session: StepSession) -> list[Violation]:
-        """Rows that break a foreign key since `session`'s step, and did not before the run."""
+    def new_violations(self, session: StepSession, *, everywhere: bool = False) -> list[Violation]:
+        """Rows that break a foreign key since `session`'s step, and did not before the run.
+
+        With `everywhere`, all tables are looked at, and not only those that the step can have broken.
+        """
 
 
 class Restore:

@@ -19,9 +19,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from .expressions import shown
 from .names import Definition, Imported, Names, Parameter, Scope, Value
 
 _SQL_CALLS = frozenset({"execute", "executemany", "executescript", "query", "scalar", "script"})
+_TABLE_CALLS = frozenset({"copy_rows", "transform", "update"})
 
 # Far above what a file by hand needs, about a second; from there on all else is taken as harmless.
 _MOST_STEPS = 200_000
@@ -65,16 +67,18 @@ class BuiltSql:
 
 
 def built_sql(names: Names) -> Iterator[BuiltSql]:
-    """Find all calls `<anything>.execute(…)` and its like, and `db.transform(…, where=…)`, with such a text.
+    """Find all calls `<anything>.execute(…)` and its like, with such a text.
+
+    Of `db.transform`, `db.copy_rows` and `db.update` the texts are `where`, and the values in `set`.
 
     What `db.resource(…)` returns, and what is imported, is taken for no database of the migration's.
     """
     reader = _Reader(names)
     for call, scope in names.calls:
-        text = _text_of(call)
-        if text is not None and (found := reader.worst(text, scope)) and reader.is_database(call.func, scope):
-            part, origin = found
-            yield BuiltSql(call.lineno, _shown(part), origin)
+        for text in _texts_of(call):
+            if (found := reader.worst(text, scope)) and reader.is_database(call.func, scope):
+                part, origin = found
+                yield BuiltSql(call.lineno, shown(part), origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,17 +377,20 @@ class _Reader:
         return sources
 
 
-def _text_of(call: ast.Call) -> ast.expr | None:
-    """The argument of `call` that is SQL."""
+def _texts_of(call: ast.Call) -> list[ast.expr]:
+    """The arguments of `call` that are SQL."""
     if not isinstance(call.func, ast.Attribute):
-        return None
-    if call.func.attr == "transform":
-        return next((each.value for each in call.keywords if each.arg == "where"), None)
+        return []
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if call.func.attr in _TABLE_CALLS:
+        given = named.get("set")
+        expressions = given.values if isinstance(given, ast.Dict) else []
+        return [*expressions, *([named["where"]] if "where" in named else [])]
     if call.func.attr not in _SQL_CALLS:
-        return None
+        return []
     if call.args:
-        return call.args[0]
-    return next((each.value for each in call.keywords if each.arg == "sql"), None)
+        return [call.args[0]]
+    return [named["sql"]] if "sql" in named else []
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
@@ -438,13 +445,3 @@ def _is_constant(target: str) -> bool:
     if target.startswith("."):
         return target.rpartition(".")[2].isupper()
     return target.partition(".")[0] in _PURE_MODULES
-
-
-def _shown(node: ast.expr) -> str:
-    if isinstance(node, ast.FormattedValue):
-        node = node.value
-    try:
-        text = " ".join(ast.unparse(node).split())
-    except RecursionError:
-        return "an expression"
-    return text if len(text) <= 40 else f"{text[:39]}…"

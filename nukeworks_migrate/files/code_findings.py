@@ -20,7 +20,7 @@ from importlib.machinery import PathFinder
 from ..model.findings import APPLICATION_IMPORTED, NO_DOWNGRADE, SQL_FROM_DATA, VALUE_DIFFERS, Finding, Severity
 from ..model.statements import value_findings
 from .built_sql import Origin, built_sql
-from .literals import sql_in_function
+from .literals import SqlLiteral, sql_in_function
 from .names import Names
 
 _RUN = ("upgrade", "downgrade")
@@ -133,9 +133,9 @@ def _differs(name: str, arguments: int) -> bool:
 
 def _values_in_sql(tree: ast.Module, path: str, statements_of: Callable[[str], Iterable[str]]) -> Iterator[Finding]:
     for function in _RUN:
-        for literal in sql_in_function(tree, function).literals:
-            for statement in statements_of(literal.sql):
-                yield from (finding.at(f"{path}:{literal.line}") for finding in value_findings(statement))
+        for told in sql_in_function(tree, function).in_order:
+            for statement in statements_of(told.sql) if isinstance(told, SqlLiteral) else [told.sql]:
+                yield from (finding.at(f"{path}:{told.line}") for finding in value_findings(statement))
 
 
 def _no_downgrade(tree: ast.Module, path: str) -> Iterator[Finding]:

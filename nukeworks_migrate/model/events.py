@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .plan import Plan, Step
+
+if TYPE_CHECKING:
+    from .report import QuarantinedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,22 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
+    """How far a step says it is: one of these for each call of `db.progress`, however many that are."""
+
     step: Step
     done: int
     total: int | None  # None when it is not known
     label: str
+    rows_s: float | None = None  # rows a second, over the last seconds; None before it is known
+    left_s: float | None = None  # seconds left at that rate; None where total or rate is not known
+
+
+@dataclass(frozen=True, slots=True)
+class RowsQuarantined:
+    """A transform has ended, and rows of it were left as they were."""
+
+    step: Step
+    rows: QuarantinedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +124,7 @@ Event = (
     | StatementRan
     | Logged
     | Progressed
+    | RowsQuarantined
     | StepFinished
     | StepBroke
     | Committed

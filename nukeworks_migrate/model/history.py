@@ -45,6 +45,12 @@ class Unfinished(NamedTuple):
     run_id: str
     started_at: str
     snapshot: str = ""  # the one taken before its run
+    visited: int | None = None  # rows that its checkpoints cover; None where it ran statements that have none
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether it can go on where it stopped: nothing of it would run twice."""
+        return self.visited is not None
 
 
 class History:

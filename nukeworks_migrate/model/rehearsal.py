@@ -8,7 +8,7 @@ from enum import StrEnum
 from ..errors import MigrateError
 from .differences import SchemaChange
 from .plan import Plan, Step
-from .report import NOTHING_TOUCHED, TouchedTables
+from .report import NOTHING_TOUCHED, QuarantinedRows, TouchedTables
 from .rows import NO_DIFFERENCE, Difference
 from .schema import Schema
 
@@ -62,6 +62,7 @@ class StepRehearsal:
     before: Schema = _NO_SCHEMA
     after: Schema = _NO_SCHEMA
     failed: bool = False
+    quarantined: tuple[QuarantinedRows, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,14 @@ class TouchedTables(NamedTuple):
 NOTHING_TOUCHED = TouchedTables()
 
 
+class QuarantinedRows(NamedTuple):
+    """Rows of one table that were left as they were, because they could not be computed or written."""
+
+    table: str
+    total: int
+    first: tuple[tuple[str, str], ...]  # of up to ten rows: the key in words, and the error
+
+
 @dataclass(frozen=True, slots=True)
 class StepReport:
     step: Step
@@ -43,6 +51,8 @@ class StepReport:
     statements: int
     messages: tuple[str, ...] = ()  # what the migration logged
     touched: TouchedTables = NOTHING_TOUCHED
+    quarantined: tuple[QuarantinedRows, ...] = ()
+    retried: int | None = None  # rows in quarantine that it was run again for; None in any other run
 
 
 @dataclass(frozen=True, slots=True)

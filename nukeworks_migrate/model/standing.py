@@ -97,12 +97,19 @@ class Standing(NamedTuple):
         unfinished = self.history.unfinished[0]
         ended = "applied" if unfinished.direction == "up" else "not-applied"
         back = f"\nor go back: migrate restore {unfinished.snapshot}" if unfinished.snapshot else ""
+        next_step = (
+            "if it can run again: migrate resume --rerun"
+            f"\nif it is finished, or was by hand: migrate stamp --{ended} {unfinished.name}"
+        )
+        cause = 'it runs without a transaction (transaction = "none"): what it had done has stayed'
+        if unfinished.visited is not None:
+            next_step = "go on from the checkpoint: migrate resume"
+            cause += f",\nup to a checkpoint behind {unfinished.visited:,} rows"
         error = Interrupted(
             f"{unfinished.name} was interrupted: it began at {unfinished.started_at} and never ended",
-            cause='it runs without a transaction (transaction = "none"): what it had done has stayed',
+            cause=cause,
             unchanged="nothing was run now",
-            next_step="if it can run again: migrate resume --rerun"
-            f"\nif it is finished, or was by hand: migrate stamp --{ended} {unfinished.name}{back}",
+            next_step=next_step + back,
         )
         error.name = unfinished.name
         return error

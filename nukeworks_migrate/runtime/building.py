@@ -65,6 +65,7 @@ def built_database(
                     files={recipe.migration.name: () for recipe in recipes},
                     paths={recipe.migration.name: recipe.sources[recipe.migration.name].path for recipe in recipes},
                     resources=resources,
+                    paced=False,
                 ),
                 stop,
                 lock_timeout_s=lock_timeout_s,

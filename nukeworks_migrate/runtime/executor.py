@@ -10,17 +10,23 @@ from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
 from ..databases.base import Database, Deadline
+from ..databases.checkpoints import Checkpoints, clear_checkpoints
 from ..databases.ledger import LogEvent, read_history
 from ..databases.log import StoredFile
+from ..databases.quarantine import Quarantined, read_quarantine, release_from_quarantine
 from ..databases.recording import Ledger
 from ..databases.writing import Fate, OnStatement, StepSession, StopSignal, TransactionLost, Writer
 from ..errors import Interrupted, MigrateError, NotRolledBack, StepFailed, Stopped
 from ..files.loader import line_in
 from ..model.events import Committed, OnEvent, StepBroke, StepFinished, StepStarted
+from ..model.history import Unfinished
 from ..model.plan import Direction, Plan, Step
 from ..model.report import StepReport
 from .clock import now
+from .data_work import DataContext
 from .handle import Handle
+from .retrying import RetryHandle
+from .secrets import Secrets
 from .signals import StopFlag
 
 T = TypeVar("T")
@@ -38,6 +44,8 @@ class RunMaterial:
     paths: Mapping[str, str]  # by migration: the file as tracebacks name it
     resources: Mapping[str, Any]
     snapshot_id: str = ""
+    redact: tuple[str, ...] = ()  # columns whose values no message shows
+    paced: bool = True  # whether transforms pause where they were asked to
 
 
 class Executor:
@@ -71,7 +79,8 @@ class Executor:
         self.before_commit = before_commit  # in the last transaction of the run
         self.on_statement = on_statement  # told of each statement of the migrations' own
         self.with_checks = with_checks  # run check() and verify() around upgrade()
-        self._prepared = False
+        self._secrets = Secrets.of(plan.steps, material.resources)
+        self._prepared = self._retrying = False
         self.reports: list[StepReport] = []
         self.kept: list[str] = []  # steps that are committed
         self._lock_timeout_s = lock_timeout_s
@@ -151,6 +160,50 @@ class Executor:
         self.prepare_ledger()
         self._prepared = True
 
+    def retry(self) -> tuple[StepReport, ...]:
+        """Run the plan's only step again for the rows that it left in quarantine, and no others; commit.
+
+        Raises:
+            StepFailed, NotRolledBack, Stopped, Busy: as `run` does.
+        """
+        (step,) = self.plan.steps
+        self._retrying = True
+        try:
+            self._prepare()
+            with self._failing_as(step):
+                self._retry(step, read_quarantine(self.writer, step.version))
+            self.before_commit()
+            self._refuse_stop()
+            self._commit()
+        except BaseException as error:
+            self._undo(error)
+            raise
+        self.emit(Committed((step.name,)))
+        return tuple(self.reports)
+
+    def _retry(self, step: Step, rows: list[Quarantined]) -> None:
+        self._refuse_stop()
+        self._announce(step)
+        by_number: dict[int, list[Quarantined]] = {}
+        for row in rows:
+            by_number.setdefault(row.number, []).append(row)
+        with self.writer.step(in_transaction=True) as session:
+            release_from_quarantine(self.writer, [row.id for row in rows])  # what fails again is put there again
+            handle = self._run_code(step, session, retried=by_number)
+            self._refuse_violations(session)
+            again = sum(left.total for left in handle.quarantined)
+            duration_ms = self._elapsed_ms()
+            self.ledger.log(
+                LogEvent.RETRIED,
+                step.migration,
+                now=now(),
+                direction=step.direction.value,
+                duration_ms=duration_ms,
+                snapshot=self.material.snapshot_id,
+                detail="\n".join([f"rows: {len(rows) - again} settled, {again} in quarantine again", *handle.messages]),
+            )
+            self._report(step, session, handle, duration_ms, retried=len(rows))
+
     def _run_step(self, step: Step) -> None:
         self._refuse_stop()
         self._announce(step)
@@ -164,16 +217,20 @@ class Executor:
         A row in the log says that it began, before its first statement; the ledger's row says that it ended.
         """
         begun = False
+        checkpoints = Checkpoints(self.writer, step.version, step.direction.value)
+        interrupted = self.ledger.was_interrupted(step.migration, step.direction.value)
 
         def begin_in_log() -> None:
             nonlocal begun
             self._begin()
+            checkpoints.begin(resuming=interrupted is not None)
             self.ledger.log(
                 LogEvent.STARTED,
                 step.migration,
                 now=now(),
                 direction=step.direction.value,
-                snapshot=self.material.snapshot_id,
+                # The way back leads to before the first of its runs, and not to where this one goes on.
+                snapshot=interrupted.snapshot if interrupted is not None else self.material.snapshot_id,
             )
             self._commit()
             begun = True
@@ -184,26 +241,32 @@ class Executor:
             self._announce(step)
             with self._failing_as(step):
                 with self._alone_session(begin_in_log) as session:
-                    handle = self._run_code(step, session)
+                    handle = self._run_code(
+                        step, session, checkpoints, going_on=interrupted is not None and interrupted.has_checkpoints
+                    )
                     self._begin()
-                    self._finish_step(step, session, handle)
+                    clear_checkpoints(self.writer, step.version)
+                    self._finish_step(step, session, handle, resumed=interrupted is not None)
                     if last:
                         self.before_commit()
                     self._commit()
         except BaseException as error:
             self._undo(error)
-            if begun or self._has_begun(step):
-                self._raise_interrupted(step, error)
+            unfinished = self._left_unfinished(step)
+            if begun or unfinished is not None:
+                # Where the log cannot be read just now, it is known here what ran.
+                goes_on = unfinished.has_checkpoints if unfinished is not None else not checkpoints.says_statements
+                self._raise_interrupted(step, error, unfinished, goes_on=goes_on)
             if self.stop.requested() and not isinstance(error, Stopped):
                 raise self._stopped() from error
             raise
 
-    def _has_begun(self, step: Step) -> bool:
-        """Whether the log says so: a signal can come between that commit and our own note of it."""
+    def _left_unfinished(self, step: Step) -> Unfinished | None:
+        """What the log says of the step: a signal can come between that commit and our own note of it."""
         try:
-            return any(item.version == step.version for item in read_history(self.writer).unfinished)
+            return next((item for item in read_history(self.writer).unfinished if item.version == step.version), None)
         except Exception:
-            return False  # the error that ended the step is the one to tell
+            return None  # the error that ended the step is the one to tell
 
     def _alone_session(self, before_first: Callable[[], None]) -> AbstractContextManager[StepSession]:
         return self.writer.step(in_transaction=False, before_first=before_first, wait_s=self._lock_timeout_s)
@@ -212,13 +275,35 @@ class Executor:
         self._step_started = time.perf_counter()
         self.emit(StepStarted(step, len(self.reports) + 1, len(self.plan.steps)))
 
-    def _run_code(self, step: Step, session: StepSession) -> Handle:
-        handle = Handle(self.database, session, step, self.material.resources, self.emit)
+    def _run_code(
+        self,
+        step: Step,
+        session: StepSession,
+        checkpoints: Checkpoints | None = None,
+        *,
+        going_on: bool = False,
+        retried: Mapping[int, Sequence[Quarantined]] | None = None,
+    ) -> Handle:
+        data = DataContext(
+            self.writer,
+            self.ledger.run_id,
+            redact=self.material.redact,
+            checkpoints=checkpoints,
+            deadline=self._deadline,
+            paced=self.material.paced,
+            retried=retried,
+        )
+        kind = Handle if retried is None else RetryHandle
+        handle = kind(self.database, session, step, self.material.resources, self._secrets, self.emit, data)
         session.on_statement = self.on_statement
         module = self.material.modules[step.name]
-        functions = ("check", "upgrade", "verify") if self.with_checks else ("upgrade",)
+        functions = ["check", "upgrade", "verify"] if self.with_checks else ["upgrade"]
+        if going_on:  # what check() asks about is half done by now
+            functions = [name for name in functions if name != "check"]
+        if retried is not None:
+            functions = ["upgrade"]
         if step.direction is Direction.DOWN:
-            functions = ("downgrade",)
+            functions = ["downgrade"]
         with session.user_code(), self.stop.user_code():
             for name in functions:
                 function = getattr(module, name, None)
@@ -228,6 +313,8 @@ class Executor:
                     raise StepFailed(f"{step.name} has lost its {name}() while it was imported")
                 session.armed = name != "check"  # a check that refuses has begun nothing
                 self._call(name, function, handle)
+            if isinstance(handle, RetryHandle) and retried is not None:
+                handle.refuse_unreached(retried)
         return handle
 
     @staticmethod
@@ -240,17 +327,9 @@ class Executor:
         if name in ("check", "verify") and result is not None and not result:
             raise StepFailed(f"{name}() returned {result!r}")
 
-    def _finish_step(self, step: Step, session: StepSession, handle: Handle) -> None:
-        violations = self.writer.new_violations(session)
-        if violations:
-            count = len(violations)
-            shown = "\n".join(str(violation) for violation in violations[:10])
-            more = f"\nand {count - 10} more" if count > 10 else ""
-            raise StepFailed(
-                f"{count} row{'s' if count != 1 else ''} would refer to nothing",
-                cause=f"foreign keys without their row:\n{shown}{more}",
-                next_step="correct the migration so that these rows keep their parents, or go with them",
-            )
+    def _finish_step(self, step: Step, session: StepSession, handle: Handle, *, resumed: bool = False) -> None:
+        # What an interrupted run had written was never looked at, or was what it was refused for.
+        self._refuse_violations(session, everywhere=resumed)
         duration_ms = self._elapsed_ms()
         details = "\n".join(handle.messages)
         if step.direction is Direction.UP:
@@ -270,8 +349,30 @@ class Executor:
                 snapshot=self.material.snapshot_id,
                 detail=details,
             )
-        self.reports.append(StepReport(step, duration_ms, session.statements, handle.messages, session.touched))
+        self._report(step, session, handle, duration_ms)
+
+    def _report(
+        self, step: Step, session: StepSession, handle: Handle, duration_ms: int, *, retried: int | None = None
+    ) -> None:
+        self.reports.append(
+            StepReport(
+                step, duration_ms, session.statements, handle.messages, session.touched, handle.quarantined, retried
+            )
+        )
         self.emit(StepFinished(step, len(self.reports), len(self.plan.steps), duration_ms))
+
+    def _refuse_violations(self, session: StepSession, *, everywhere: bool = False) -> None:
+        violations = self.writer.new_violations(session, everywhere=everywhere)
+        if not violations:
+            return
+        count = len(violations)
+        shown = "\n".join(str(violation) for violation in violations[:10])
+        more = f"\nand {count - 10} more" if count > 10 else ""
+        raise StepFailed(
+            f"{count} row{'s' if count != 1 else ''} would refer to nothing",
+            cause=f"foreign keys without their row:\n{shown}{more}",
+            next_step="correct the migration so that these rows keep their parents, or go with them",
+        )
 
     @contextmanager
     def _failing_as(self, step: Step) -> Iterator[None]:
@@ -282,13 +383,14 @@ class Executor:
             raise self._stopped() from cause
         except Stopped:
             raise
-        except BaseException as cause:
+        except BaseException as raised:
+            told = self._secrets.told_error(raised)
             self.emit(StepBroke(step, len(self.reports) + 1, len(self.plan.steps), self._elapsed_ms()))
             if self.stop.requested():
-                raise self._stopped() from cause
-            if isinstance(cause, MigrateError) and not isinstance(cause, StepFailed):
+                raise self._stopped() from told
+            if isinstance(told, MigrateError) and not isinstance(told, StepFailed):
                 raise
-            raise self._failure(step, cause) from cause
+            raise self._failure(step, told) from told
 
     def _failure(self, step: Step, cause: BaseException) -> MigrateError:
         lost = isinstance(cause, TransactionLost)
@@ -309,6 +411,8 @@ class Executor:
         command = "migrate up"
         if self.plan.direction is Direction.DOWN:  # an applied file that is changed has to be accepted
             command = f"migrate accept {step.name} --reason …\nand: migrate down …"
+        if self._retrying:
+            command = f"migrate accept {step.name} --reason …\nand: migrate data retry {step.name}"
         kind = type(cause) if isinstance(cause, StepFailed) else StepFailed
         error = kind(
             what,
@@ -339,23 +443,37 @@ class Executor:
         error.name = step.name
         return error
 
-    def _raise_interrupted(self, step: Step, cause: BaseException) -> NoReturn:
+    def _raise_interrupted(
+        self, step: Step, cause: BaseException, left: Unfinished | None, *, goes_on: bool
+    ) -> NoReturn:
         inner = cause.__cause__ if isinstance(cause, (StepFailed, Stopped)) and cause.__cause__ else cause
         line = line_in(inner, self.material.paths[step.name])
         where = f"{step.migration.path}{f':{line}' if line else ''}"
         statement = _statement_of(inner)
-        going_back = f"\nor go back: migrate restore {self.material.snapshot_id}" if self.material.snapshot_id else ""
+        snapshot = left.snapshot if left is not None else self.material.snapshot_id
+        going_back = f"\nor go back: migrate restore {snapshot}" if snapshot else ""
         ended = "applied" if step.direction is Direction.UP else "not-applied"
+        stayed = "the statements that it had finished have stayed"
+        next_step = (
+            "make it able to run again and say: migrate resume --rerun"
+            f"\nor finish it by hand and say: migrate stamp --{ended} {step.name}"
+        )
+        if goes_on:
+            stayed = "the batches that it had finished have stayed"
+            if left is not None and left.visited is not None:
+                stayed = f"{left.visited:,} rows of its data are done and committed"
+            next_step = "go on from the checkpoint: migrate resume"
+            if not isinstance(cause, Stopped):
+                advice = getattr(cause, "advice", "")
+                advice = f"{advice}\nthen" if advice else "correct file or row, then"
+                next_step = f"{advice} go on from the checkpoint: migrate resume"
         error = Interrupted(
             f"{step.name} stopped part-way",
             where=f"{where}\n{statement}" if statement else where,
             cause=cause.cause if isinstance(cause, StepFailed) and cause.cause else _reason(inner),
-            changed="; ".join(
-                words for words in (self._kept_words(), "the statements that it had finished have stayed") if words
-            ),
+            changed="; ".join(words for words in (self._kept_words(), stayed) if words),
             unchanged=self._unchanged_words(step, alone=True),
-            next_step="make it able to run again and say: migrate resume --rerun"
-            f"\nor finish it by hand and say: migrate stamp --{ended} {step.name}{going_back}",
+            next_step=next_step + going_back,
         )
         error.name = step.name
         error.kept = tuple(self.kept)
@@ -394,10 +512,12 @@ class Executor:
         later = names[names.index(step.name) + 1 :]
         if later:
             words.append(f"{', '.join(later[:5])}{' …' if len(later) > 5 else ''} did not run")
-        return "; ".join(words) or "the ledger: this migration is not recorded as applied"
+        still = "not recorded" if step.direction is Direction.UP else "still recorded"
+        return "; ".join(words) or f"the ledger: this migration is {still} as applied"
 
     def _undo(self, error: BaseException) -> None:
         """Roll back, and note the failure in the log where there is one; neither hides `error`."""
+        self._secrets.told_error(error)  # once more: Python has chained what was raised meanwhile
         self.ledger.forget()
         try:
             self.writer.rollback()

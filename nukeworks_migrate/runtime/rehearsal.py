@@ -22,6 +22,7 @@ from ..model.rehearsal import StepRehearsal, TableCount, WayBack, WayBackReport
 from ..model.report import StepReport
 from ..model.rows import NO_DIFFERENCE, Difference
 from .executor import Executor, RunMaterial
+from .secrets import Secrets
 from .signals import StopFlag
 from .statement_log import StatementLog
 
@@ -58,6 +59,7 @@ class Rehearser:
         self.plan, self.scratch, self.writer = plan, scratch, writer
         self.material, self.actor, self.stop = material, actor, stop
         self.wanted = wanted
+        self.secrets = Secrets.of(plan.steps, material.resources)
         self.steps: list[StepRehearsal] = []
         self.failure: MigrateError | None = None
         self._lock_timeout_s = lock_timeout_s
@@ -83,7 +85,7 @@ class Rehearser:
             raise self._stopped() from None
 
     def _rehearse(self, step: Step, number: int, before: Before) -> None:
-        log = StatementLog(self.material.paths[step.name], show_values=self.wanted.show_values)
+        log = StatementLog(self.material.paths[step.name], self.secrets, show_values=self.wanted.show_values)
         messages: list[str] = []
         executor = self._executor(step, self.writer, on_event=self._numbered(number, messages), log=log)
         started = time.perf_counter()
@@ -108,7 +110,7 @@ class Rehearser:
                 )
             )
             return
-        difference = before.difference(self.writer, report.touched, self.wanted.looking)
+        difference = self.secrets.told(before.difference(self.writer, report.touched, self.wanted.looking))
         self.steps.append(
             StepRehearsal(
                 step,
@@ -121,6 +123,7 @@ class Rehearser:
                 report.touched,
                 before.schema,
                 before.after or before.schema,
+                quarantined=report.quarantined,
             )
         )
 
@@ -137,7 +140,8 @@ class Rehearser:
         def look(writer: Writer, report: StepReport) -> Difference:
             nonlocal took
             took = report.duration_ms
-            return before.difference(writer, done.touched.joined(report.touched), self.wanted.looking)
+            left = before.difference(writer, done.touched.joined(report.touched), self.wanted.looking)
+            return self.secrets.told(left)
 
         try:
             if step.alone:

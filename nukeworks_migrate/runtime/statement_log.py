@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..model.rehearsal import StatementReport
+from .secrets import Secrets
 
 _MOST_STATEMENTS = 500  # of one step, told apart; a transform repeats few, and whoever builds each anew has thousands
 _SHOWN_CHARACTERS = 40  # of a value
@@ -18,24 +19,26 @@ _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
 
 
 class StatementLog:
-    """Collects the statements of one step."""
+    """Collects the statements of one step, without what resources hold."""
 
-    def __init__(self, path: str, *, show_values: bool = False) -> None:
+    def __init__(self, path: str, secrets: Secrets, *, show_values: bool = False) -> None:
         self._path = path
+        self._secrets = secrets
         self._show_values = show_values
         self._found: dict[tuple[str, int], list[Any]] = {}  # times, rows, most, seconds, parameters
         self.more = 0
 
     def note(self, sql: str, params: object, rows: int, seconds: float) -> None:
         """Note one execution. Called from within it, so that the migration's own line is on the stack."""
-        key = sql, self._line()
+        key = self._secrets.hidden(sql), self._line()
         known = self._found.get(key)
         changed = 0 if _only_reads(sql) else rows
         if known is None:
             if len(self._found) >= _MOST_STATEMENTS:
                 self.more += 1
                 return
-            self._found[key] = [1, rows, changed, seconds, described(params, show_values=self._show_values)]
+            shown = described(self._secrets.told(params), show_values=self._show_values)
+            self._found[key] = [1, rows, changed, seconds, shown]
             return
         known[0] += 1
         known[1] += rows

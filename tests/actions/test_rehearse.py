@@ -836,11 +836,11 @@ def test_an_interrupted_migration_stands_in_the_way(folder, rehearsed):
 
 
 def test_resources_are_handed_in(folder, rehearsed):
-    folder.add("0001_a", "db.log(db.resource('key'))", head='resources = ["key"]')
+    folder.add("0001_a", "db.log(len(db.resource('key')))", head='resources = ["key"]')
 
     (step,) = rehearsed(settings={"resources": {"key": "value"}}).steps
 
-    assert step.messages == ("value",)
+    assert step.messages == ("5",)
     assert step.way_back.verdict is WayBack.EXACT
 
 

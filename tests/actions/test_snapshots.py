@@ -9,7 +9,16 @@ from contextlib import closing
 import pytest
 from support import content, integrity
 
-from nukeworks_migrate import create_snapshot, down, list_snapshots, prune_snapshots, restore, up, verify_snapshots
+from nukeworks_migrate import (
+    create_snapshot,
+    down,
+    list_snapshots,
+    plan,
+    prune_snapshots,
+    restore,
+    up,
+    verify_snapshots,
+)
 from nukeworks_migrate.errors import SnapshotRefused, StepFailed, UsageError
 
 # As NukeWorks has it.
@@ -171,6 +180,31 @@ def test_destructive_takes_one_where_the_file_does_not_tell_what_will_be_lost(on
     report = up(one.project(snapshot="destructive"))
 
     assert report.snapshot_id != ""
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        pytest.param(
+            'db.update("clients", set={"name": "upper(name)"}, where="id = 1")', False, id="some rows updated"
+        ),
+        pytest.param('db.update("clients", set={"name": "upper(name)"})', True, id="all rows updated"),
+        pytest.param('db.update("clients", set={"name": "1"}, where=wanted())', True, id="rows that are not known"),
+        pytest.param('db.copy_rows("clients", "clients", f)', True, id="rows copied"),
+        pytest.param(
+            'db.execute("CREATE TABLE t (id)")\nwith db.alter_table("clients") as t:\n    t.drop_column("name")',
+            True,
+            id="a column dropped in a block",
+        ),
+    ],
+)
+def test_destructive_looks_at_calls_that_make_their_sql(one, body, taken):
+    one.add("0002_contacts", body)
+
+    report = plan(one.project(snapshot="destructive"))
+
+    assert report.takes_snapshot == taken
+    assert one.query("SELECT count(*) FROM clients") == [(1,)]
 
 
 def test_destructive_takes_one_before_every_way_down(one):

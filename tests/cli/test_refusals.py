@@ -320,7 +320,8 @@ def test_a_missing_resource_is_refused_before_anything_runs(two, migrate):
         error: 0003_secret needs the resource 'confidential_key', and nobody handed it in   [missing-resource]
           where      versions/0003_secret.py
           unchanged  nothing was run; database and ledger are as they were
-          next       hand it in: Project(…, resources={'confidential_key': …})
+          next       name what makes it: --resource confidential_key=module:factory
+                     or hand it in: Project(…, resources={'confidential_key': …})
         """
     )
     assert footprint(two.path) == before

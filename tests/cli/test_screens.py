@@ -254,12 +254,14 @@ def test_plan_with_several_commit_points(applied, migrate):
     applied.add("0006_alone", 'db.execute("VACUUM")', head='transaction = "none"')
     applied.add("0007_third", 'db.execute(f"CREATE {chr(84)}ABLE t (id)")')
     applied.add("0008_fourth", 'db.transform("notes", str.lower, reads=["name"], writes=["name"])')
+    batches = """db.update("notes", set={"name": "'x'"}, where="id > 0", batch=100)"""
+    applied.add("0009_batches", batches, head='transaction = "none"')
 
     answer = migrate("plan")
 
     assert answer.screen == screen(
         """
-        upgrade   5 steps   app.sqlite (sqlite)
+        upgrade   6 steps   app.sqlite (sqlite)
 
           1  0004_first                                    one transaction, steps 1 to 2
                0004_first does something.
@@ -276,12 +278,100 @@ def test_plan_with_several_commit_points(applied, migrate):
                Python: 1 statement built while it runs
           5  0008_fourth
                0008_fourth does something.
-               Python: transform of notes
+               transform notes: name from name by str.lower()
+          6  0009_batches                                                 no transaction
+               0009_batches does something.
+               update notes: name = 'x' where id > 0
+               note: committed in batches; where it stops, migrate resume goes on
 
         A snapshot is taken before step 1. Nothing has been changed.
         Run it: migrate up
         """
     )
+
+
+ALTERED = """
+    db.execute("INSERT INTO clients (name) VALUES ('b')")
+    with db.alter_table("clients") as clients:
+        clients.add_column("price REAL")
+        clients.drop_column("name")
+        clients.rename_column("id", to="client_id")
+        clients.add_check("price > 0")
+    db.transform("notes", f, reads=["name"], writes=["name"])
+    db.copy_rows("contacts", "clients", lambda name: {"price": len(name)}, where="name <> ''")
+    db.update("contacts", set={"name": "upper(name)"}, where=f"id > {start(db)}")
+    db.update("notes", set={"name": "'x'", "id": next_id(db)})
+    db.execute("CREATE TABLE more (id)")
+"""
+
+
+def test_plan_with_calls_that_make_their_sql(applied, migrate):
+    applied.add("0004_calls", ALTERED)
+
+    answer = migrate("plan")
+
+    assert answer.screen == screen(
+        """
+        upgrade   1 step   app.sqlite (sqlite)
+
+          1  0004_calls                                                  one transaction
+               0004_calls does something.
+               INSERT INTO clients (name) VALUES ('b')
+               alter table clients: add price REAL, drop name, rename id to client_id, …
+               transform notes: name from name by f()
+               copy rows from contacts into clients by lambda name: {'price': len(name …
+               update contacts: name = upper(name) where f'id > {start(db)}' (not a li …
+               update notes: name = 'x', id = next_id(db) (not a literal)
+               … 1 more statement (-v shows all)
+               warning: column name of clients is dropped with its values
+                        versions/0004_calls.py:6   [NWM102]
+               note: rows of notes are updated without WHERE
+                     versions/0004_calls.py:14   [NWM104]
+
+        A snapshot is taken before step 1. Nothing has been changed.
+        Run it: migrate up
+        """
+    )
+
+
+def test_plan_shows_with_v_calls_whole_in_lines_of_80(applied, migrate):
+    applied.add("0004_calls", ALTERED)
+
+    answer = migrate("plan", "-v")
+
+    assert answer.screen == screen(
+        """
+        upgrade   1 step   app.sqlite (sqlite)
+
+          1  0004_calls                                                  one transaction
+               0004_calls does something.
+               INSERT INTO clients (name) VALUES ('b')
+               alter table clients: add price REAL, drop name, rename id to client_id,
+                   add CHECK (price > 0)
+               transform notes: name from name by f()
+               copy rows from contacts into clients by lambda name: {'price': len(name)}
+                   where name <> ''
+               update contacts: name = upper(name) where f'id > {start(db)}' (not a
+                   literal)
+               update notes: name = 'x', id = next_id(db) (not a literal)
+               CREATE TABLE more (id)
+               warning: column name of clients is dropped with its values
+                        versions/0004_calls.py:6   [NWM102]
+               note: rows of notes are updated without WHERE
+                     versions/0004_calls.py:14   [NWM104]
+
+        A snapshot is taken before step 1. Nothing has been changed.
+        Run it: migrate up
+        """
+    )
+
+
+def test_plan_counts_what_it_leaves_out(applied, migrate):
+    applied.add("0004_many", 'db.execute("SELECT 1")\ndb.update("notes", set={"id": "id"}, where="id = 1")\n' * 5)
+
+    answer = migrate("plan")
+
+    assert "       … 2 more statements and 2 more calls (-v shows all)" in answer.screen
 
 
 def test_plan_that_commits_each_step(three, migrate):
@@ -699,8 +789,8 @@ def test_resume_names_the_choices_and_reruns_when_told(applied, migrate):
     assert (asked.exit_code, done.exit_code) == (6, 0)
     assert asked.aside == screen(
         """
-        error: 0004_half has no checkpoint to go on from   [interrupted]
-          cause      it would run again from its beginning, over what it had already done
+        error: 0004_half ran statements that have no checkpoint   [interrupted]
+          cause      it would run them again, over what they had already done
           unchanged  nothing was run now
           next       if it can bear that: migrate resume --rerun
                      if it counts as applied now: migrate stamp --applied 0004_half
@@ -1226,6 +1316,7 @@ def test_help_of_the_program(migrate):
           accept    Take a changed file for the one that ran.
           stamp     Mark as applied, or not, without running.
           resume    Go on with an interrupted migration.
+          data      Rows that transforms left in quarantine.
           snapshot  List, create, verify and prune snapshots.
           restore   Make the database what a snapshot holds.
 
@@ -1265,6 +1356,8 @@ def test_help_of_up(migrate):
           --show-values                   Show the parameters of statements, and not
                                           only their kinds.
           --no-way-back                   Do not try the opposite.
+          --resource NAME=MODULE:FACTORY  What makes a resource of migrations; again
+                                          for more.
           --snapshot [always|destructive|never]
                                           Before which runs one is taken.  [always]
           -d, --database URL              SQLite file, as a path or sqlite:///path.
@@ -1313,6 +1406,8 @@ def test_help_of_plan(migrate):
           --show-values                   Show the parameters of statements, and not
                                           only their kinds.
           --no-way-back                   Do not try the opposite.
+          --resource NAME=MODULE:FACTORY  What makes a resource of migrations; again
+                                          for more.
           --snapshot [always|destructive|never]
                                           Before which runs one is taken.  [always]
           -d, --database URL              SQLite file, as a path or sqlite:///path.

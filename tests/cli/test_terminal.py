@@ -1,5 +1,7 @@
 """At a terminal a run asks first; without one it wants a --yes."""
 
+import re
+
 import pytest
 from cli.screens import screen
 
@@ -221,6 +223,98 @@ def test_a_bar_stands_at_a_terminal_while_it_takes_long_and_is_gone_at_the_end(o
 
     answer = terminal("up", "--yes", "--no-color")
 
-    assert "2/2  0002_slow ━" in answer.out.replace("\x1b[2K", "")
+    assert "2/2  0002_slow  ━" in answer.out.replace("\x1b[2K", "")
     assert answer.exit_code == 0
     assert answer.screen.splitlines()[-3].startswith("committed")
+
+
+ROWS = """
+import time
+for n in range(0, 201, 10):
+    db.progress(n * 1000, {total})
+    {at_each}
+    time.sleep(0.1)
+"""
+
+
+def bars(answer, beginning):
+    """Every state of the line that begins so, without what moves the cursor and what colours."""
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", answer.out)
+    return [line.rstrip() for line in re.split(r"[\r\n]+", plain) if line.startswith(beginning) and "rows" in line]
+
+
+LONG = "0002_slow_with_a_name_that_is_rather_long"
+
+
+@pytest.mark.parametrize(
+    ("name", "variables", "expected"),
+    [
+        pytest.param(
+            "0002_slow",
+            {},
+            r"2/2  0002_slow  [━╸╺]{10,}  \d+,000/200,000 rows  \d\d,\d{3} rows/s  0:00:0\d left",
+            id="a short name",
+        ),
+        pytest.param(
+            LONG,
+            {},
+            r"2/2  0002_slow_wi\w*…  [━╸╺]{5}  \d+,000/200,000 rows  \d\d,\d{3} rows/s  0:00:0\d left",
+            id="a long name is shortened",
+        ),
+        pytest.param(
+            LONG,
+            {"COLUMNS": "60"},
+            r"2/2  0002_slow\w*…  [━╸╺]{5}  \d+,000/200,000 rows  0:00:0\d left",
+            id="in 60 columns there is no rate",
+        ),
+        pytest.param(
+            LONG,
+            {"NO_COLOR": "1"},
+            r"2/2  0002_slow_wi\w*…  [━╸ ]{5}  \d+,000/200,000 rows  \d\d,\d{3} rows/s  0:00:0\d left",
+            id="without colours",
+        ),
+        pytest.param(
+            LONG,
+            {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
+            r"2/2  0002_slow_\w*\.\.\.  [- ]{5}  \d+,000/200,000 rows  \d\d,\d{3} rows/s  0:00:0\d left",
+            id="in ASCII",
+        ),
+    ],
+)
+def test_the_bar_says_rows_rate_and_time_left_and_fits(one, terminal, name, variables, expected):
+    one.add(name, ROWS.format(total=200_000, at_each="pass"))
+
+    answer = terminal("up", "--yes", **variables)
+
+    seen = bars(answer, "2/2")
+    assert answer.exit_code == 0
+    assert [line for line in seen if not re.fullmatch(expected, line)] == []
+    assert len(set(seen)) > 3
+    assert max(map(len, seen)) <= int(variables.get("COLUMNS", "80"))
+
+
+def test_where_the_total_is_not_known_the_bar_says_rows_and_rate_alone(one, terminal):
+    one.add("0002_slow", ROWS.format(total=None, at_each="pass"))
+
+    answer = terminal("up", "--yes")
+
+    assert re.fullmatch(r"2/2  0002_slow  \d+,000 rows  \d\d,\d{3} rows/s", bars(answer, "2/2")[-1])
+
+
+def test_the_bar_comes_back_after_something_was_said(one, terminal):
+    one.add("0002_slow", ROWS.format(total=200_000, at_each="if n == 50: db.log('a quarter')"))
+
+    answer = terminal("up", "--yes")
+
+    said, later = answer.out.split("     a quarter")
+    assert "rows/s" not in said
+    assert "rows/s" in later
+
+
+@pytest.mark.parametrize("words", [["up", "--dry-run"], ["plan", "--rehearse"]], ids=["up", "plan"])
+def test_a_rehearsal_says_the_same(one, terminal, words):
+    one.add("0002_slow", ROWS.format(total=200_000, at_each="pass"), None)
+
+    answer = terminal(*words)
+
+    assert "/200,000 rows" in bars(answer, "2/2  0002_slow")[-1]

@@ -8,7 +8,14 @@ from functools import cache
 
 from support import REPOSITORY
 
-DOCUMENTS = ("README.md", "CHANGELOG.md", "docs/writing-migrations.md", "docs/reference.md", "docs/how-it-works.md")
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "docs/writing-migrations.md",
+    "docs/data-migrations.md",
+    "docs/reference.md",
+    "docs/how-it-works.md",
+)
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

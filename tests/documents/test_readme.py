@@ -115,11 +115,7 @@ def test_every_promise_names_a_test_module_that_is_there():
 
 def test_what_is_not_there_is_not_there():
     """When one of these comes, the README has to say so."""
-    from nukeworks_migrate import Handle
-
     absent = text_of(DOCUMENT).partition("## What it does not do")[2].partition("\n## ")[0]
-    assert "`copy_rows`" in absent
-    assert not hasattr(Handle, "copy_rows")
     assert "no PostgreSQL, no MariaDB" in absent
     for url in ("postgresql://host/db", "mariadb://host/db"):
         with pytest.raises(BadSetting):

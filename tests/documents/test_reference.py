@@ -131,7 +131,7 @@ def test_every_setting_is_in_the_table_with_its_flag_and_no_other():
     rows = {code(row[0])[0]: row for row in table(DOCUMENT, "key", "flag")}
 
     assert set(rows) == {setting.key for setting in (*SETTINGS, *FACE_SETTINGS)}
-    flags = COMMON | {"--snapshot"}
+    flags = COMMON | {"--snapshot", "--resource"}
     for key, row in rows.items():
         flag = f"--{key.replace('_', '-')}"
         assert code(row[1]) == ([flag] if flag in flags else [])

@@ -1,14 +1,17 @@
 """docs/writing-migrations.md: its examples are run up and down over rows, and what it says of them is looked at."""
 
+import hmac
 import inspect
+import re
 import sqlite3
+import subprocess
 from contextlib import closing
 
 import pytest
 from documents.reading import blocks, code, migrations, sections, table
-from support import Folder
+from support import MIGRATE, REPOSITORY, Folder, environment
 
-from nukeworks_migrate import Handle, MigrateError, Project, check, down, lint, plan, rehearse, status, up
+from nukeworks_migrate import Handle, MigrateError, Project, check, down, lint, plan, rehearse, resume, status, up
 from nukeworks_migrate.errors import (
     ChecksumDrift,
     FilesRefused,
@@ -237,7 +240,7 @@ def test_a_failing_function_is_named_with_the_key(example):
     with pytest.raises(StepFailed) as failure:
         example.up_to(6)
 
-    assert "in transform() of contacts, at key 1" in failure.value.cause
+    assert "in transform() of contacts, at id = 1" in failure.value.cause
     assert example.applied() == [1]
 
 
@@ -630,7 +633,7 @@ def test_without_a_transaction_what_had_finished_stays_and_nothing_runs_until_it
         down(example.project(), to=18)
 
 
-def test_a_transform_without_a_transaction_brings_its_own(folder):
+def test_a_transform_without_a_transaction_commits_each_batch_and_is_resumed(folder):
     folder.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 1), (2, 2), (3, 0)")
     folder.add(
         "0001_t",
@@ -640,8 +643,11 @@ def test_a_transform_without_a_transaction_brings_its_own(folder):
 
     with pytest.raises(Interrupted):
         up(folder.project())
+    assert folder.query("SELECT n FROM t") == [(6,), (3,), (0,)]
 
-    assert folder.query("SELECT n FROM t") == [(1,), (2,), (0,)]
+    folder.sql("UPDATE t SET n = 6 WHERE id = 3")
+    resume(folder.project())
+    assert folder.query("SELECT n FROM t") == [(6,), (3,), (1,)]
 
 
 def test_past_a_migration_without_downgrade_there_is_no_way_and_nothing_runs(example):
@@ -680,6 +686,28 @@ def test_a_resource_that_nobody_hands_in_is_refused_before_anything_runs(example
     assert len(fingerprint[0]) == 64
 
 
+def test_a_resource_is_made_by_the_function_that_it_shows(example):
+    example.up_to(17)
+    (module,) = [block for block in blocks(DOCUMENT, "python") if block.file == "keys.py"]
+    (example.path / "keys.py").write_text(module.text, encoding="utf-8")
+    (words,) = re.findall(r"`migrate (up --resource \S+)`", (REPOSITORY / DOCUMENT).read_text(encoding="utf-8"))
+
+    done = subprocess.run(
+        [*MIGRATE, *words.split(), "--to", "19", "--yes", "--snapshot", "never"],
+        cwd=example.path,
+        env={**environment(example), "FINGERPRINT_KEY": KEY["fingerprint_key"].hex()},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+    assert done.returncode == 0, done.stderr
+    expected = hmac.new(KEY["fingerprint_key"], b"ada@acme.example", "sha256").hexdigest()
+    assert example.query("SELECT email_fingerprint FROM contacts WHERE id = 1") == [(expected,)]
+
+
 REFUSED = [code(row[0])[0] for row in table(DOCUMENT, "refused")]
 
 
@@ -697,7 +725,13 @@ def test_what_the_document_says_is_refused(folder, written):
 
 @pytest.mark.parametrize(
     "allowed",
-    ["PRAGMA table_info(clients)", "PRAGMA journal_mode", "PRAGMA foreign_key_check", "PRAGMA user_version = 5"],
+    [
+        "PRAGMA table_info(clients)",
+        "PRAGMA journal_mode",
+        "PRAGMA foreign_key_check",
+        "PRAGMA user_version = 5",
+        "PRAGMA secure_delete = ON",
+    ],
 )
 def test_what_the_document_says_is_allowed(folder, allowed):
     assert f"`{allowed}`" in sections(DOCUMENT)["What is refused, and what to write instead"]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nukeworks_migrate.files.literals import SqlInFunction, SqlLiteral, sql_in_function, sql_literals
+from nukeworks_migrate.files.table_calls import TableCall
 
 
 def read(source: str, function: str = "upgrade") -> SqlInFunction:
@@ -46,11 +47,19 @@ def test_a_migration_is_read_in_both_directions():
         '''
 
     assert read(source, "upgrade") == SqlInFunction(
-        literals=(SqlLiteral("ALTER TABLE client_profiles ADD COLUMN tier INTEGER", 6, "execute"),),
+        in_order=(
+            SqlLiteral("ALTER TABLE client_profiles ADD COLUMN tier INTEGER", 6, "execute"),
+            TableCall(
+                "transform client_profiles: tier from client_priority by tier_of()",
+                7,
+                "transform",
+                'REPLACE INTO "client_profiles" VALUES (?)',
+            ),
+        ),
         transforms=("client_profiles",),
     )
     assert read(source, "downgrade") == SqlInFunction(
-        literals=(SqlLiteral("ALTER TABLE client_profiles DROP COLUMN tier", 10, "execute"),)
+        in_order=(SqlLiteral("ALTER TABLE client_profiles DROP COLUMN tier", 10, "execute"),)
     )
     assert read(source, "verify") == SqlInFunction()
     assert sql_literals(ast.parse(dedent(source)), "upgrade") == read(source, "upgrade").literals
@@ -426,7 +435,7 @@ def test_transforms_are_told_by_table():
         db.transform()
         """)
 
-    assert read(source) == SqlInFunction(transforms=("companies", "people", "?", "a", "companies", "b"))
+    assert read(source).transforms == ("companies", "people", "?", "a", "companies", "b")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ looks at every view and trigger of the schema, hence those that name the table a
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -44,7 +43,7 @@ def alter_table(
         StepFailed: the table, its rows or what else names it stand against it. Nothing was changed.
     """
     alteration = _Alteration(session, table, unguarded)
-    with alteration.whole_or_not_at_all(), alteration.told():
+    with session.savepoint(), alteration.told():  # nothing is left also where the migration catches the error
         alteration.find()
         for group in _groups(changes):
             alteration.make(group)
@@ -100,24 +99,6 @@ class _Alteration:
         self.raw = session.raw
         self.unguarded = unguarded
         self.table = table
-
-    @contextmanager
-    def whole_or_not_at_all(self) -> Iterator[None]:
-        """A savepoint, so that nothing is left also where the migration catches the error."""
-        self.session.look_before()
-        savepoint = f"nm_alter_{secrets.token_hex(8)}"
-        self.raw.execute(f"SAVEPOINT {savepoint}")
-        try:
-            yield
-            self.raw.execute(f"RELEASE {savepoint}")
-        except BaseException:
-            if self.raw.in_transaction:
-                try:
-                    self.raw.execute(f"ROLLBACK TO {savepoint}")
-                    self.raw.execute(f"RELEASE {savepoint}")
-                except sqlite3.Error:
-                    pass  # the step is rolled back as a whole, and its own error is the one to tell
-            raise
 
     @contextmanager
     def told(self) -> Iterator[None]:

@@ -59,6 +59,10 @@ class ForeignKeyMap:
         self._keys = None
         self.read()
 
+    def note_own(self, name: str) -> None:
+        """Know a table that the framework made: it is none that a migration renamed, and has no foreign keys."""
+        self._names.add(fold(name))
+
     def _add(self, child: str, parent: str, column: str | None, number: int) -> None:
         assert self._keys is not None
         keys = self._keys.setdefault(child, [])

@@ -15,18 +15,19 @@ from ...model.names import fold
 
 LEDGER_PREFIX = "schema_version"  # the framework's own tables begin with it
 
-# Pragmas that only tell, or whose effect is rolled back with the transaction.
+# Pragmas that only tell, whose effect is rolled back with the transaction, or that overwrite what is deleted.
 _HARMLESS_PRAGMAS = frozenset(
     "application_id collation_list compile_options data_version database_list encoding foreign_key_check"
     " foreign_key_list freelist_count function_list index_info index_list index_xinfo integrity_check"
-    " module_list page_count pragma_list quick_check table_info table_list table_xinfo user_version".split()
+    " module_list page_count pragma_list quick_check secure_delete table_info table_list table_xinfo"
+    " user_version".split()
 )
 # Pragmas that tell when they are given no value, and change the connection when they are.
 _READABLE_PRAGMAS = frozenset(
     "auto_vacuum automatic_index busy_timeout cache_size cache_spill case_sensitive_like cell_size_check"
     " checkpoint_fullfsync defer_foreign_keys foreign_keys fullfsync journal_mode journal_size_limit"
     " legacy_alter_table locking_mode max_page_count mmap_size page_size query_only read_uncommitted"
-    " recursive_triggers reverse_unordered_selects schema_version secure_delete soft_heap_limit synchronous"
+    " recursive_triggers reverse_unordered_selects schema_version soft_heap_limit synchronous"
     " temp_store threads trusted_schema wal_autocheckpoint writable_schema".split()
 )
 # What a migration without transaction is there for; schema_version is not among them.

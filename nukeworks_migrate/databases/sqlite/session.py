@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import time
 import weakref
@@ -11,15 +12,21 @@ from typing import Any, TypeVar
 
 from ...errors import StatementRefused
 from ...model.alteration import TableChange
+from ...model.names import fold
+from ...model.reads import only_reads
 from ...model.report import TouchedTables
-from ..base import Deadline, Parameters, Row, StopRequested
-from ..writing import KeyPath, StepSession, StopSignal, TransactionLost
+from ..base import Column, Deadline, Parameters, Row, StopRequested
+from ..writing import ComputedColumns, InPlace, KeyPath, StepSession, StopSignal, TransactionLost
 from .connection import SqliteReader, fetch_rows, quote, retry_while_busy
 from .guard import Guard, Refusal, refused_transaction
 
 T = TypeVar("T")
 
 _INSTRUCTIONS_PER_LOOK = 20_000  # of SQLite's virtual machine, between two looks for a signal: about 0.5 ms
+_WRITES_WHILE_COMPUTING = Refusal(
+    "the function of a transform runs a statement that writes",
+    "let it return what is to be written; for rows of another table: db.copy_rows(…)",
+)
 
 
 class SqliteSession(StepSession):
@@ -28,6 +35,9 @@ class SqliteSession(StepSession):
     Before each statement it looks whether the transaction is still there: INSERT OR ROLLBACK and
     RAISE(ROLLBACK) end it without a statement that the authorizer sees, and the next statement would commit by itself.
     """
+
+    storable = (int, float, str, bytes, bytearray, memoryview, type(None))
+    row_errors = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, UnicodeEncodeError, BufferError)
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class SqliteSession(StepSession):
         self._refusal: StatementRefused | None = None
         self._lost: TransactionLost | None = None
         self._own_transaction = False
+        self._computing = False
         self._proxy: GuardedConnection | None = None
 
     @contextmanager
@@ -110,9 +121,11 @@ class SqliteSession(StepSession):
         self.look_before()
         if not isinstance(sql, str):
             raise TypeError(f"a statement is a string, not {type(sql).__name__}")
+        if self._computing and not only_reads(sql):
+            self.refuse(_WRITES_WHILE_COMPUTING, statement=sql)
         if self._before_first is not None and self.armed:
             hook, self._before_first = self._before_first, None
-            with self._guard_down():
+            with self.own_statements():
                 hook()
         self.last_statement = sql
         self.statements += 1
@@ -131,6 +144,10 @@ class SqliteSession(StepSession):
             seconds = time.perf_counter() - started
             self.on_statement(sql, params, _rows_of(result) or self.raw.total_changes - changes, seconds)
         return result
+
+    def _while_others_write(self, action: Callable[[], T]) -> T:
+        """Look something up; outside of a transaction somebody else may be committing just then."""
+        return self._waiting(action) if self.commits_each_statement else action()
 
     def _waiting(self, action: Callable[[], T]) -> T:
         """Do a statement that commits by itself; a busy one has done nothing yet, and is tried again for a while."""
@@ -176,53 +193,102 @@ class SqliteSession(StepSession):
             self.refuse(refused_transaction("db.transaction()", in_transaction=self.in_transaction))
         self._own_transaction = True
         self.run("BEGIN IMMEDIATE", lambda: None)
-        with self._guard_down():
+        with self.own_statements():
             retry_while_busy(lambda: self.raw.execute("BEGIN IMMEDIATE"), Deadline(self._wait_s, self._stop_requested))
         try:
             yield
             self.look_before()
             if not self.raw.in_transaction:
                 raise TransactionLost("the transaction has ended before the step did")
-            with self._guard_down():
+            with self.own_statements():
                 retry_while_busy(lambda: self.raw.execute("COMMIT"), Deadline(self._wait_s, self._stop_requested))
         except BaseException:
             if self.raw.in_transaction:
-                with self._guard_down():
+                with self.own_statements():
                     self.raw.execute("ROLLBACK")
             raise
         finally:
             self._own_transaction = False
 
     @contextmanager
-    def _guard_down(self) -> Iterator[None]:
+    def own_statements(self) -> Iterator[None]:
         self.raw.set_authorizer(None)
         try:
             yield
         finally:
             self.raw.set_authorizer(self.guard.authorize)
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        before, self._computing = self._computing, True
+        try:
+            yield
+        finally:
+            self._computing = before
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self.look_before()
+        self._refuse_while_computing()
+        name = f"nm_part_{secrets.token_hex(8)}"
+        self.raw.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+            self.raw.execute(f"RELEASE {name}")
+        except BaseException:
+            if self.raw.in_transaction:
+                try:
+                    self.raw.execute(f"ROLLBACK TO {name}")
+                    self.raw.execute(f"RELEASE {name}")
+                except sqlite3.Error:
+                    pass  # the step is rolled back as a whole, and its own error is the one to tell
+            raise
+
+    def in_place(self, computed: ComputedColumns) -> InPlace | None:
+        from .in_place import in_place
+
+        return in_place(self, computed)
+
     def key_path(self, table: str, key: Sequence[str] | None) -> KeyPath:
         if key is not None:
             self._refuse_loose_key(table, tuple(key))
             return KeyPath(tuple(key))
-        columns = SqliteReader(self.raw).columns(table)
+        columns = self._while_others_write(lambda: SqliteReader(self.raw).columns(table))
+        if not columns and SqliteReader(self.raw).is_view(table):
+            raise ValueError(f"{table} is a view, which has no key: name columns that tell its rows apart, key=…")
         if not columns:
             raise ValueError(f"there is no table {table!r}")
         primary = tuple(c.name for c in sorted(columns, key=lambda c: c.primary_key) if c.primary_key)
         if not primary:
-            return KeyPath(("rowid",))
+            return KeyPath((_rowid_name(columns),))
         # SQLite lets NULL into a primary key that is neither INTEGER nor WITHOUT ROWID; a page would
         # end before such a row and never come to it.
-        nulls = " OR ".join(f"{quote(name)} IS NULL" for name in primary)
-        if self.query(f"SELECT 1 FROM {quote(table)} WHERE {nulls} LIMIT 1"):
-            return KeyPath(("rowid",))
+        nullable = [c for c in columns if c.primary_key and not c.not_null]
+        if len(primary) == 1 and nullable and nullable[0].type.upper() == "INTEGER":
+            nullable = []
+        nulls = " OR ".join(f"{quote(column.name)} IS NULL" for column in nullable)
+        if nulls and self.query(f"SELECT 1 FROM {quote(table)} WHERE {nulls} LIMIT 1"):
+            return KeyPath((_rowid_name(columns),))
         return KeyPath(primary)
 
+    def column_names(self, table: str) -> tuple[str, ...]:
+        cursor = self._while_others_write(lambda: self.raw.execute(f"SELECT * FROM {quote(table)} LIMIT 0"))
+        names = tuple(column[0] for column in cursor.description)
+        cursor.close()
+        return names
+
+    def is_same_table(self, one: str, other: str) -> bool:
+        return fold(one) == fold(other)
+
     def _refuse_loose_key(self, table: str, key: tuple[str, ...]) -> None:
-        if key == ("rowid",):
+        if not key:
+            raise ValueError("key=[] names no column")
+        if key == ("rowid",) and "rowid" not in map(fold, self.column_names(table)):
             return
-        names = ", ".join(map(quote, key))
-        nulls = " OR ".join(f"{quote(name)} IS NULL" for name in key)
+        # With the table before it: a name in double quotes that is no column's would be taken for a text.
+        columns = [f"{quote(table)}.{quote(name)}" for name in key]
+        names = ", ".join(columns)
+        nulls = " OR ".join(f"{column} IS NULL" for column in columns)
         loose = self.query(
             f"SELECT 1 FROM {quote(table)} WHERE {nulls} UNION ALL"
             f" SELECT * FROM (SELECT 1 FROM {quote(table)} GROUP BY {names} HAVING count(*) > 1 LIMIT 1) LIMIT 1"
@@ -233,8 +299,13 @@ class SqliteSession(StepSession):
     def alter_table(self, table: str, changes: Sequence[TableChange]) -> None:
         from .alteration import alter_table
 
+        self._refuse_while_computing()
         with self.transaction() if self.commits_each_statement else nullcontext():
-            alter_table(self, table, changes, self._guard_down)
+            alter_table(self, table, changes, self.own_statements)
+
+    def _refuse_while_computing(self) -> None:
+        if self._computing:
+            self.refuse(_WRITES_WHILE_COMPUTING)
 
     def _finish(self) -> None:
         for cursor in list(self._cursors):
@@ -242,6 +313,15 @@ class SqliteSession(StepSession):
         if self._own_transaction:
             raise RuntimeError("db.transaction() was entered and never left")
         self.look_before()
+
+
+def _rowid_name(columns: Iterable[Column]) -> str:
+    """A name by which the rowid is reached: a column of such a name hides it (sqlite.org/rowidtable.html)."""
+    taken = {fold(column.name) for column in columns}
+    for name in ("rowid", "_rowid_", "oid"):
+        if name not in taken:
+            return name
+    raise ValueError("the table has no primary key without NULL, and its columns hide the rowid: name a key")
 
 
 def _rows_of(result: object) -> int:

@@ -105,6 +105,11 @@ class SqliteWriter(SqliteReader, Writer):
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> None:
         self.raw.executemany(sql, rows).close()
 
+    def create_own_table(self, name: str, sql: str) -> None:
+        if not self.columns(name):
+            self.raw.execute(sql).close()
+        self._foreign_keys.note_own(name)
+
     @contextmanager
     def step(
         self, *, in_transaction: bool, before_first: Callable[[], None] | None = None, wait_s: float = 0
@@ -165,13 +170,14 @@ class SqliteWriter(SqliteReader, Writer):
         self._snapshot = snapshot
         self._known = broken_keys(self.raw) if snapshot is None else None
 
-    def new_violations(self, session: StepSession) -> list[Violation]:
+    def new_violations(self, session: StepSession, *, everywhere: bool = False) -> list[Violation]:
         assert isinstance(session, SqliteSession)
         touched = session.guard.touched
         if touched.makes_temporary:
             self.drop_temporary()
         found: list[Violation] = []
-        for table in self._foreign_keys.to_check(touched):
+        tables = self._foreign_keys.to_check(touched)
+        for table in self.tables() if everywhere else tables:
             try:
                 found.extend(violations_of(self.raw, [table]))
             except sqlite3.OperationalError as error:
