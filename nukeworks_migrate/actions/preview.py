@@ -10,11 +10,8 @@ from typing import NamedTuple
 
 from ..databases.base import Database
 from ..files.folder import Folder
-from ..files.literals import SqlLiteral, sql_in_function
-from ..files.noqa import not_silenced
 from ..model.findings import Finding
 from ..model.plan import Direction, Plan, Step
-from ..model.statements import renamed_to, statement_findings
 
 SQL = "sql"  # the kind of work that is a statement
 _WITH_CHECKPOINTS = frozenset({"transform", "copy_rows", "update"})
@@ -128,6 +125,11 @@ def preview_plan(plan: Plan, folder: Folder, database: Database) -> Preview:
 
 
 def _preview_step(step: Step, folder: Folder, database: Database) -> StepPreview:
+    # A run that is not asked about, and whose files cannot hold a finding, never comes here.
+    from ..files.literals import SqlLiteral, sql_in_function
+    from ..files.noqa import not_silenced
+    from ..model.statements import renamed_to, statement_findings
+
     function = "upgrade" if step.direction is Direction.UP else "downgrade"
     source = folder.sources[step.name]
     found = sql_in_function(ast.parse(source.content), function)

@@ -101,10 +101,10 @@ class Standing(NamedTuple):
             "if it can run again: migrate resume --rerun"
             f"\nif it is finished, or was by hand: migrate stamp --{ended} {unfinished.name}"
         )
-        cause = 'it runs without a transaction (transaction = "none"): what it had done has stayed'
+        cause = 'with transaction = "none" what it had done has stayed'
         if unfinished.visited is not None:
             next_step = "go on from the checkpoint: migrate resume"
-            cause += f",\nup to a checkpoint behind {unfinished.visited:,} rows"
+            cause = f"{cause},\nup to a checkpoint behind {unfinished.visited:,} rows"
         error = Interrupted(
             f"{unfinished.name} was interrupted: it began at {unfinished.started_at} and never ended",
             cause=cause,

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..databases.base import Deadline, Parameters
-from ..databases.checkpoints import Checkpoints
+from ..databases.base import Parameters
 from ..databases.quarantine import Quarantined, count_quarantine, put_into_quarantine, read_quarantine
 from ..databases.rows import Chosen, Key
-from ..databases.writing import StepSession, Writer
+from ..databases.writing import StepSession
 from ..model.events import RowsQuarantined
 from ..model.plan import Step
 from ..model.report import QuarantinedRows
 from .clock import now
 from .copying import CopyRows
-from .row_errors import SHOWN_ROWS, RowErrors
-from .row_function import RowFunction
+from .data_context import DataContext
+from .row_errors import SHOWN_ROWS, STOP, RowErrors
+from .row_function import RowFunction, name_of
 from .transforms import Transform
 from .updates import Update
 from .walking import Pace, Progress, Walk, Walker
 
+__all__ = ["DataWork", "Pace", "Rows", "name_of"]
 
-@dataclass(frozen=True)
-class DataContext:
-    """What the data work of a step needs besides its session."""
 
-    writer: Writer
-    run_id: str
-    redact: tuple[str, ...] = ()
-    checkpoints: Checkpoints | None = None  # of a step without transaction
-    deadline: Callable[[], Deadline] = lambda: Deadline(0)
-    paced: bool = True  # a rehearsal waits for nobody
-    retried: Mapping[int, Sequence[Quarantined]] | None = None  # by number of the call; None: this is no retry
+class Rows(NamedTuple):
+    """Which rows of a table a call goes through, and how."""
+
+    where: str | None
+    params: Parameters | None
+    key: Sequence[str] | str | None
+    batch: int | None  # None: all at once
+    pace: Pace
+    on_error: str = STOP
+    max_errors: int = 0
 
 
 class DataWork:
@@ -65,87 +65,38 @@ class DataWork:
         self.reached: set[int] = set()  # calls that a retry has come to
 
     def transform(
-        self,
-        table: str,
-        fn: Callable[..., Any],
-        reads: Sequence[str],
-        writes: Sequence[str],
-        where: str | None,
-        params: Parameters | None,
-        key: Sequence[str] | str | None,
-        batch: int,
-        on_error: str,
-        max_errors: int,
-        pace: Pace,
+        self, table: str, fn: Callable[..., Any], reads: Sequence[str] | str, writes: Sequence[str] | str, rows: Rows
     ) -> int:
-        _refuse_empty("transform", batch)
+        batch = _batch("transform", rows)
         if self._is_passed_over():
             return 0
-        chosen = self._chosen("transform", table, key, where, params)
+        chosen = self._chosen("transform", table, rows)
         function = RowFunction(fn, _names(reads), _names(writes), self._session.storable)
-        errors = self._errors("transform", chosen, on_error, max_errors)
-        return self._run(Transform(self._session, chosen, function, errors, batch=batch, pace=pace), errors)
+        errors = self._errors("transform", chosen, rows)
+        return self._run(Transform(self._session, chosen, function, errors, batch=batch, pace=rows.pace), errors)
 
     def copy_rows(
-        self,
-        source: str,
-        into: str,
-        fn: Callable[..., Any],
-        reads: Sequence[str] | None,
-        where: str | None,
-        params: Parameters | None,
-        key: Sequence[str] | str | None,
-        batch: int,
-        on_error: str,
-        max_errors: int,
-        pace: Pace,
+        self, source: str, into: str, fn: Callable[..., Any], reads: Sequence[str] | str | None, rows: Rows
     ) -> int:
-        _refuse_empty("copy_rows", batch)
+        batch = _batch("copy_rows", rows)
         if self._is_passed_over():
             return 0
         if self._session.is_same_table(source, into):
             raise ValueError(f"copy_rows() cannot fill {into} while it walks through it: copy into a new table")
-        chosen = self._chosen("copy_rows", source, key, where, params)
+        chosen = self._chosen("copy_rows", source, rows)
         columns = _names(reads) if reads is not None else self._session.column_names(source)
-        errors = self._errors("copy_rows", chosen, on_error, max_errors)
-        return self._run(CopyRows(self._session, chosen, into, fn, columns, errors, batch=batch, pace=pace), errors)
+        errors = self._errors("copy_rows", chosen, rows)
+        walk = CopyRows(self._session, chosen, into, fn, columns, errors, batch=batch, pace=rows.pace)
+        return self._run(walk, errors)
 
-    def update(
-        self,
-        table: str,
-        values: Mapping[str, Any],
-        where: str | None,
-        params: Parameters | None,
-        key: Sequence[str] | str | None,
-        batch: int | None,
-        pace: Pace,
-    ) -> int:
-        if batch is not None:
-            _refuse_empty("update", batch)
-            chosen = self._chosen("update", table, key, where, params)
+    def update(self, table: str, values: Mapping[str, Any], rows: Rows) -> int:
+        if rows.batch is not None:
+            _batch("update", rows)
+            chosen = self._chosen("update", table, rows)
         else:
             self._number += 1
-            chosen = Chosen(table, (), where, params)
-        return self._run(Update(self._session, chosen, values, batch=batch, pace=pace), None)
-
-    def note_statements(self) -> None:
-        """Say, for whoever resumes it, that the step runs a statement that has no checkpoint.
-
-        One in check() counts too: what it keeps of the connection may write later.
-        """
-        checkpoints, session = self._context.checkpoints, self._session
-        if checkpoints is None or checkpoints.says_statements:
-            return
-        checkpoints.says_statements = True
-        if not checkpoints.begun:
-            return  # its beginning will say so
-        with session.own_statements():
-            if not session.commits_each_statement:
-                checkpoints.note_statements()
-                return
-            self._context.writer.begin(self._context.deadline())
-            checkpoints.note_statements()
-            self._context.writer.commit(self._context.deadline())
+            chosen = Chosen(table, (), rows.where, rows.params)
+        return self._run(Update(self._session, chosen, values, batch=rows.batch, pace=rows.pace), None)
 
     def pass_over(self) -> None:
         """Count a call that is left out."""
@@ -159,14 +110,13 @@ class DataWork:
         self.pass_over()
         return True
 
-    def _chosen(
-        self, call: str, table: str, key: Sequence[str] | str | None, where: str | None, params: Parameters | None
-    ) -> Chosen:
-        path = self._session.key_path(table, _names(key) if key is not None else None)
+    def _chosen(self, call: str, table: str, rows: Rows) -> Chosen:
+        path = self._session.key_path(table, _names(rows.key) if rows.key is not None else None)
         self._number += 1
         if self._context.retried is None:
-            return Chosen(table, path.columns, where, params)
-        return Chosen(table, path.columns, where, params, only=self._retried(call, table, path.columns))
+            return Chosen(table, path.columns, rows.where, rows.params)
+        only = self._retried(call, table, path.columns)
+        return Chosen(table, path.columns, rows.where, rows.params, only=only)
 
     def _retried(self, call: str, table: str, columns: tuple[str, ...]) -> tuple[Key, ...]:
         assert self._context.retried is not None
@@ -180,7 +130,7 @@ class DataWork:
                 )
         return tuple(row.key for row in rows)
 
-    def _errors(self, call: str, chosen: Chosen, on_error: str, max_errors: int) -> RowErrors:
+    def _errors(self, call: str, chosen: Chosen, rows: Rows) -> RowErrors:
         step, number = self._step, self._number
 
         def quarantined(key: Key, error: str, row: dict[str, Any]) -> Quarantined:
@@ -202,8 +152,8 @@ class DataWork:
             call,
             chosen.table,
             chosen.key,
-            on_error=on_error,
-            max_errors=max_errors,
+            on_error=rows.on_error,
+            max_errors=rows.max_errors,
             redact=self._context.redact,
             quarantined=quarantined,
             hidden=self._hidden,
@@ -232,6 +182,7 @@ def _names(names: Sequence[str] | str) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _refuse_empty(call: str, batch: int) -> None:
-    if batch < 1:
-        raise ValueError(f"{call}() needs a batch of 1 row or more, not {batch}")
+def _batch(call: str, rows: Rows) -> int:
+    if rows.batch is None or rows.batch < 1:
+        raise ValueError(f"{call}() needs a batch of 1 row or more, not {rows.batch}")
+    return rows.batch

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from ..databases.base import Database, Deadline
-from ..databases.checkpoints import Checkpoints, clear_checkpoints
 from ..databases.ledger import LogEvent, read_history
 from ..databases.log import StoredFile
-from ..databases.quarantine import Quarantined, read_quarantine, release_from_quarantine
 from ..databases.recording import Ledger
 from ..databases.writing import Fate, OnStatement, StepSession, StopSignal, TransactionLost, Writer
 from ..errors import Interrupted, MigrateError, NotRolledBack, StepFailed, Stopped
@@ -23,11 +21,14 @@ from ..model.history import Unfinished
 from ..model.plan import Direction, Plan, Step
 from ..model.report import StepReport
 from .clock import now
-from .data_work import DataContext
+from .data_context import DataContext
 from .handle import Handle
-from .retrying import RetryHandle
 from .secrets import Secrets
 from .signals import StopFlag
+
+if TYPE_CHECKING:
+    from ..databases.checkpoints import Checkpoints
+    from ..databases.quarantine import Quarantined
 
 T = TypeVar("T")
 
@@ -166,6 +167,8 @@ class Executor:
         Raises:
             StepFailed, NotRolledBack, Stopped, Busy: as `run` does.
         """
+        from ..databases.quarantine import read_quarantine
+
         (step,) = self.plan.steps
         self._retrying = True
         try:
@@ -182,6 +185,8 @@ class Executor:
         return tuple(self.reports)
 
     def _retry(self, step: Step, rows: list[Quarantined]) -> None:
+        from ..databases.quarantine import release_from_quarantine
+
         self._refuse_stop()
         self._announce(step)
         by_number: dict[int, list[Quarantined]] = {}
@@ -216,6 +221,8 @@ class Executor:
 
         A row in the log says that it began, before its first statement; the ledger's row says that it ended.
         """
+        from ..databases.checkpoints import Checkpoints, clear_checkpoints
+
         begun = False
         checkpoints = Checkpoints(self.writer, step.version, step.direction.value)
         interrupted = self.ledger.was_interrupted(step.migration, step.direction.value)
@@ -287,14 +294,18 @@ class Executor:
         data = DataContext(
             self.writer,
             self.ledger.run_id,
+            self._deadline,
             redact=self.material.redact,
             checkpoints=checkpoints,
-            deadline=self._deadline,
             paced=self.material.paced,
             retried=retried,
         )
-        kind = Handle if retried is None else RetryHandle
-        handle = kind(self.database, session, step, self.material.resources, self._secrets, self.emit, data)
+        make: type[Handle] = Handle
+        if retried is not None:
+            from .retrying import RetryHandle, refuse_unreached
+
+            make = RetryHandle
+        handle = make(self.database, session, step, self.material.resources, self._secrets, self.emit, data)
         session.on_statement = self.on_statement
         module = self.material.modules[step.name]
         functions = ["check", "upgrade", "verify"] if self.with_checks else ["upgrade"]
@@ -313,8 +324,8 @@ class Executor:
                     raise StepFailed(f"{step.name} has lost its {name}() while it was imported")
                 session.armed = name != "check"  # a check that refuses has begun nothing
                 self._call(name, function, handle)
-            if isinstance(handle, RetryHandle) and retried is not None:
-                handle.refuse_unreached(retried)
+            if retried is not None:
+                refuse_unreached(handle, retried)
         return handle
 
     @staticmethod
@@ -467,10 +478,13 @@ class Executor:
                 advice = getattr(cause, "advice", "")
                 advice = f"{advice}\nthen" if advice else "correct file or row, then"
                 next_step = f"{advice} go on from the checkpoint: migrate resume"
+        words = cause.cause if isinstance(cause, StepFailed) and cause.cause else _reason(inner)
+        if isinstance(inner, StopSignal):
+            words = f"stopped by {self.stop.name}"
         error = Interrupted(
             f"{step.name} stopped part-way",
             where=f"{where}\n{statement}" if statement else where,
-            cause=cause.cause if isinstance(cause, StepFailed) and cause.cause else _reason(inner),
+            cause=words,
             changed="; ".join(words for words in (self._kept_words(), stayed) if words),
             unchanged=self._unchanged_words(step, alone=True),
             next_step=next_step + going_back,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..databases.base import Database, Parameters, Row
 from ..databases.writing import StepSession
@@ -15,11 +15,12 @@ from ..model.plan import Step
 from ..model.reads import only_reads
 from ..model.report import QuarantinedRows
 from .alteration import TableAlteration
-from .data_work import DataContext, DataWork
+from .data_context import DataContext
 from .rate import Rate
-from .row_function import name_of
 from .secrets import Secrets
-from .walking import Pace
+
+if TYPE_CHECKING:
+    from .data_work import DataWork
 
 
 class Handle:
@@ -46,7 +47,8 @@ class Handle:
         self._emit = emit
         self._messages: list[str] = []
         self._rate = Rate()
-        self._data = DataWork(session, step, data, progress=self.progress, emit=emit, hidden=secrets.hidden)
+        self._context = data
+        self._data_work: DataWork | None = None
 
     @property
     def engine(self) -> str:
@@ -56,7 +58,7 @@ class Handle:
     @property
     def connection(self) -> Any:
         """A DB-API connection for libraries that want one: what ends or escapes the run is refused."""
-        self._data.note_statements()
+        self._context.note_statements(self._session)
         return self._session.connection
 
     def execute(self, sql: str, params: Parameters = ()) -> int:
@@ -64,12 +66,12 @@ class Handle:
 
         `params` is a sequence for `?` or a mapping for `:name`, on every database.
         """
-        self._data.note_statements()
+        self._context.note_statements(self._session)
         return self._ran(sql, lambda: self._session.execute(sql, params))
 
     def executemany(self, sql: str, rows: Iterable[Parameters]) -> int:
         """Run one statement for each of `rows`; return how many rows were changed in all."""
-        self._data.note_statements()
+        self._context.note_statements(self._session)
         return self._ran(sql, lambda: self._session.executemany(sql, rows))
 
     def script(self, sql: str) -> None:
@@ -80,7 +82,7 @@ class Handle:
     def query(self, sql: str, params: Parameters = ()) -> list[Row]:
         """Run one statement and return all its rows; a row is a tuple that also takes a column's name."""
         if not only_reads(sql):
-            self._data.note_statements()
+            self._context.note_statements(self._session)
         return self._session.query(sql, params)
 
     def scalar(self, sql: str, params: Parameters = ()) -> Any:
@@ -119,12 +121,12 @@ class Handle:
         `migrate resume` goes on; `pause_s` seconds between the batches, and no more than `max_rows_s` rows a
         second, leave the database to others meanwhile.
         """
-        pace = Pace(pause_s, max_rows_s)
+        from .data_work import Pace, Rows, name_of
+
+        rows = Rows(where, params, key, batch, Pace(pause_s, max_rows_s), on_error, max_errors)
         return self._ran(
             f"transform {table}: {_listed(writes)} from {_listed(reads)} by {name_of(fn)}()",
-            lambda: self._data.transform(
-                table, fn, reads, writes, where, params, key, batch, on_error, max_errors, pace
-            ),
+            lambda: self._data.transform(table, fn, reads, writes, rows),
         )
 
     def copy_rows(
@@ -149,12 +151,12 @@ class Handle:
         new row, as a mapping of columns to values, a list of such rows, or None for no row. All new rows of one row are
         inserted, or none of them. The rest is as in `transform`.
         """
-        pace = Pace(pause_s, max_rows_s)
+        from .data_work import Pace, Rows, name_of
+
+        rows = Rows(where, params, key, batch, Pace(pause_s, max_rows_s), on_error, max_errors)
         return self._ran(
             f"copy rows from {source} into {into} by {name_of(fn)}()",
-            lambda: self._data.copy_rows(
-                source, into, fn, reads, where, params, key, batch, on_error, max_errors, pace
-            ),
+            lambda: self._data.copy_rows(source, into, fn, reads, rows),
         )
 
     def update(
@@ -175,11 +177,10 @@ class Handle:
         those of `set` and then those of `where`. With `batch` it goes in chunks of the key, of so many rows each,
         which in a migration with `transaction = "none"` are committed one by one, as in `transform`.
         """
-        pace = Pace(pause_s, max_rows_s)
-        return self._ran(
-            f"update {table}: {', '.join(set)}",
-            lambda: self._data.update(table, set, where, params, key, batch, pace),
-        )
+        from .data_work import Pace, Rows
+
+        rows = Rows(where, params, key, batch, Pace(pause_s, max_rows_s))
+        return self._ran(f"update {table}: {', '.join(set)}", lambda: self._data.update(table, set, rows))
 
     @contextmanager
     def alter_table(self, table: str) -> Iterator[TableAlteration]:
@@ -194,13 +195,13 @@ class Handle:
         finally:
             changes = alteration.close()
         if changes:
-            self._data.note_statements()
+            self._context.note_statements(self._session)
             with self._telling():
                 self._session.alter_table(table, changes)
 
     def transaction(self) -> AbstractContextManager[None]:
         """A transaction of its own, only where the migration says `transaction = "none"`."""
-        self._data.note_statements()
+        self._context.note_statements(self._session)
         return self._session.transaction()
 
     def log(self, message: object) -> None:
@@ -237,7 +238,23 @@ class Handle:
     @property
     def quarantined(self) -> tuple[QuarantinedRows, ...]:
         """What transforms and copies left as it was so far."""
-        return tuple(self._data.quarantined)
+        return tuple(self._data_work.quarantined) if self._data_work is not None else ()
+
+    @property
+    def _data(self) -> DataWork:
+        """The data work of this step, imported with the first of it: most migrations have none."""
+        if self._data_work is None:
+            from .data_work import DataWork
+
+            self._data_work = DataWork(
+                self._session,
+                self._step,
+                self._context,
+                progress=self.progress,
+                emit=self._emit,
+                hidden=self._secrets.hidden,
+            )
+        return self._data_work
 
     @property
     def messages(self) -> tuple[str, ...]:

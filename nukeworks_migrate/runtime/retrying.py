@@ -50,19 +50,20 @@ class RetryHandle(Handle):
     def connection(self) -> Any:
         self._refuse("db.connection")
 
-    def refuse_unreached(self, numbers: Mapping[int, Any]) -> None:
-        """Raise StepFailed where the code did not come to a call that has rows in quarantine."""
-        missing = sorted(set(numbers) - self._data.reached)
-        if missing:
-            raise StepFailed(
-                f"number {missing[0]} of its transforms and copies was not reached",
-                cause="the code went another way than the first time, and rows in quarantine would be left out",
-                next_step="let it come to the same calls in the same order",
-            )
-
     def _refuse(self, what: str) -> NoReturn:
         raise StepFailed(
             f"{what} is not given in a retry",
             cause="nobody knows what it would do again",
             next_step="correct the rows in quarantine by a migration of their own",
+        )
+
+
+def refuse_unreached(handle: Handle, numbers: Mapping[int, Any]) -> None:
+    """Raise StepFailed where the code did not come to a call that has rows in quarantine."""
+    missing = sorted(set(numbers) - handle._data.reached)
+    if missing:
+        raise StepFailed(
+            f"number {missing[0]} of its transforms and copies was not reached",
+            cause="the code went another way than the first time, and rows in quarantine would be left out",
+            next_step="let it come to the same calls in the same order",
         )

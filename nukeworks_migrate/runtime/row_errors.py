@@ -37,12 +37,11 @@ class RowErrors:
         redact: tuple[str, ...],
         quarantined: Callable[[Key, str, dict[str, Any]], Quarantined],
         hidden: Callable[[str], str],
-        before: int = 0,
     ) -> None:
         if on_error not in (STOP, QUARANTINE):
             raise ValueError(f'{call}() knows on_error="{STOP}" and "{QUARANTINE}", not {on_error!r}')
         self.stops = on_error == STOP
-        self.count = before  # of rows in quarantine, those of an interrupted run among them
+        self.count = 0  # of rows in quarantine, those of an interrupted run among them
         self._call, self._table, self._key_columns = call, table, key_columns
         self._max_errors = max_errors
         self._redact = redact

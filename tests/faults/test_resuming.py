@@ -596,6 +596,7 @@ def test_a_signal_during_a_pause_ends_it_at_once_and_resume_goes_on(data, number
 
     assert ended == 6, told
     assert took < LONG_S / 4
+    assert f"cause      stopped by {number.name}" in told
     assert f"changed    {visited} rows of its data are done and committed" in told
     assert "go on from the checkpoint: migrate resume" in told
     assert resumed.returncode == 0, resumed.stderr

@@ -10,8 +10,8 @@ looks at every view and trigger of the schema, hence those that name the table a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -31,18 +31,13 @@ if TYPE_CHECKING:
     from .session import SqliteSession
 
 
-def alter_table(
-    session: SqliteSession,
-    table: str,
-    changes: Sequence[TableChange],
-    unguarded: Callable[[], AbstractContextManager[None]],
-) -> None:
+def alter_table(session: SqliteSession, table: str, changes: Sequence[TableChange]) -> None:
     """Make all of `changes`, or none.
 
     Raises:
         StepFailed: the table, its rows or what else names it stand against it. Nothing was changed.
     """
-    alteration = _Alteration(session, table, unguarded)
+    alteration = _Alteration(session, table)
     with session.savepoint(), alteration.told():  # nothing is left also where the migration catches the error
         alteration.find()
         for group in _groups(changes):
@@ -92,12 +87,9 @@ def _words(change: TableChange) -> set[str]:
 
 
 class _Alteration:
-    def __init__(
-        self, session: SqliteSession, table: str, unguarded: Callable[[], AbstractContextManager[None]]
-    ) -> None:
+    def __init__(self, session: SqliteSession, table: str) -> None:
         self.session = session
         self.raw = session.raw
-        self.unguarded = unguarded
         self.table = table
 
     @contextmanager
@@ -156,7 +148,7 @@ class _Alteration:
         dependents = dependents_of(stored, self.table)
         gone = self._indexes_gone(dependents, edits, old)
         self._refuse_lost_columns(dependents, edits)
-        before = ailments(self.raw, dependents, self.unguarded)
+        before = ailments(self.raw, dependents, self.session.own_statements)
         if edits.is_in_place:
             for statement in [f"DROP INDEX {quote(index.name)}" for index in gone]:
                 self.session.execute(statement)
@@ -292,7 +284,7 @@ class _Alteration:
             return False
 
     def _refuse_new_ailments(self, dependents: Dependents, before: dict[str, str]) -> None:
-        for what, error in ailments(self.raw, dependents, self.unguarded).items():
+        for what, error in ailments(self.raw, dependents, self.session.own_statements).items():
             if what not in before:
                 raise CannotAlter(
                     f"{what} would not work any more: {error}",

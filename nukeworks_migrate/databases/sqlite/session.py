@@ -301,7 +301,7 @@ class SqliteSession(StepSession):
 
         self._refuse_while_computing()
         with self.transaction() if self.commits_each_statement else nullcontext():
-            alter_table(self, table, changes, self.own_statements)
+            alter_table(self, table, changes)
 
     def _refuse_while_computing(self) -> None:
         if self._computing:
