@@ -12,7 +12,7 @@ from .row_errors import NOT_THE_ROWS, RowErrors
 from .row_function import SKIP, called_with, name_of, refuse_deferred, refuse_unstorable
 from .walking import Pace, Page, Walk, fingerprint
 
-NewRow = Mapping[str, Any]
+NewRow = tuple[tuple[str, ...], tuple[Any, ...]]  # its columns, and their values
 
 
 class CopyRows(Walk):
@@ -38,6 +38,8 @@ class CopyRows(Walk):
         self._name, self._fn, self._reads = name_of(fn), called_with(fn, reads), reads
         self._errors = errors
         self._batch = pace.batch(batch)
+        self._known: set[tuple[str, ...]] = set()  # columns of rows so far, which are names
+        self._kinds = frozenset(session.storable)
 
     def identity(self) -> Mapping[str, Any]:
         return {
@@ -76,20 +78,27 @@ class CopyRows(Walk):
                     self._errors.failed(key, self._named(values), error)
         return made
 
-    def _new_rows(self, result: object) -> list[NewRow]:
+    def _new_rows(self, result: Any) -> list[NewRow]:
         if result is None or result is SKIP:
             return []
-        found: Any = [result] if _is_mapping(result) else result
-        if not isinstance(found, Iterable) or isinstance(found, (str, bytes)):
+        if _is_mapping(result):
+            return [self._new_row(result)]
+        if type(result) is not list and (not isinstance(result, Iterable) or isinstance(result, (str, bytes))):
             raise TypeError(f"{self._name}() returned {result!r}: a new row is a mapping, several are a list of them")
-        rows = list(found)
-        for row in rows:
-            if not _is_row(row):
+        return [self._new_row(row) for row in result]
+
+    def _new_row(self, row: Any) -> NewRow:
+        columns = tuple(row) if _is_mapping(row) else ()
+        if columns not in self._known:
+            if not columns or set(map(type, columns)) != {str}:
                 raise TypeError(
                     f"{self._name}() returned {row!r} for a row, and that is a mapping of columns to values"
                 )
-            refuse_unstorable(self._name, row.values(), self._session.storable)
-        return rows
+            self._known.add(columns)
+        values = tuple(row.values())
+        if not self._kinds.issuperset(map(type, values)):
+            refuse_unstorable(self._name, values, self._session.storable)
+        return columns, values
 
     def _insert(self, made: list[tuple[Key, tuple[Any, ...], list[NewRow]]]) -> int:
         new_rows = [row for _, _, rows in made for row in rows]
@@ -114,12 +123,12 @@ class CopyRows(Walk):
         """Insert rows in their order, as many at a time as have the same columns."""
         begin = inserted = 0
         for end in range(1, len(rows) + 1):
-            if end == len(rows) or list(rows[end]) != list(rows[begin]):
-                columns = list(rows[begin])
+            columns = rows[begin][0]
+            if end == len(rows) or rows[end][0] != columns:
                 names, marks = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
                 inserted += self._session.executemany(
                     f"INSERT INTO {quoted(self._into)} ({names}) VALUES ({marks})",
-                    [tuple(row.values()) for row in rows[begin:end]],
+                    [values for _, values in rows[begin:end]],
                 )
                 begin = end
         return inserted
@@ -131,7 +140,3 @@ class CopyRows(Walk):
 def _is_mapping(value: object) -> bool:
     """As isinstance(value, Mapping), which takes longer than all else that is done with a row."""
     return type(value) is dict or isinstance(value, Mapping)
-
-
-def _is_row(value: Any) -> bool:
-    return _is_mapping(value) and bool(value) and set(map(type, value)) == {str}
