@@ -171,7 +171,7 @@ def instants(count: int) -> list[float]:
     return found
 
 
-EVERY_RUN = [(TRANSFORM, "delete", 8), (TRANSFORM, "wal", 8)]
+EVERY_RUN = [(TRANSFORM, "delete", 5), (TRANSFORM, "wal", 5)]
 EVERY_RUN += [(work, ("delete", "wal")[place % 2], 1) for place, work in enumerate(WORKS) if work is not TRANSFORM]
 LONG_RUN = [(work, mode, 200 if work is TRANSFORM else 20) for work in WORKS for mode in ("delete", "wal")]
 KILLS = [
