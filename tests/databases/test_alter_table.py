@@ -257,6 +257,8 @@ def test_a_block_of_several_calls_comes_to_the_same_as_a_block_for_each(shape, c
 
     (schema_of_each, rows_of_each), (schema_of_all, rows_of_all) = results
     assert told(schema_of_each, schema_of_all) == ""
+    if "table.set_primary_key('id')" in calls[:-1]:  # for a while the rowid is the id, and stays that
+        rows_of_all, rows_of_each = (rows_of(found, {"rowid_of_it"}) for found in (rows_of_all, rows_of_each))
     assert rows_of_all == rows_of_each
 
 
