@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .actions.check import check
     from .actions.data import quarantined, retry
     from .actions.down import down
+    from .actions.graph import graph
     from .actions.history import history, migration_history
     from .actions.lint import lint
     from .actions.new import new
@@ -49,6 +50,7 @@ __all__ = [
     "dump_schema",
     "errors",
     "events",
+    "graph",
     "history",
     "lint",
     "list_snapshots",
@@ -161,6 +163,10 @@ def _find(name: str) -> Any:
             from .actions.history import migration_history
 
             return migration_history
+        case "graph":
+            from .actions.graph import graph
+
+            return graph
         case "lint":
             from .actions.lint import lint
 

@@ -62,6 +62,7 @@ class Settings(NamedTuple):
     values: Mapping[str, Any]
     base: str  # the folder of the settings file; the current one where there is none
     source: str = ""  # the settings file as it is shown; empty where there is none
+    within: Project | None = None  # the project of the program that has this one inside; `values` stand over it
 
     def project(self, **more: Any) -> Project:
         """Return the project that these settings describe.
@@ -69,6 +70,8 @@ class Settings(NamedTuple):
         Raises:
             BadSetting: no database is named.
         """
+        if self.within is not None:
+            return _project_over(self.within, self.values)
         if "database" not in self.values:
             raise BadSetting(
                 "no database is named",
@@ -98,15 +101,56 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], fold
     values: dict[str, Any] = {}
     for key, value in section.items():
         setting = _known(key, f"in {path}")
-        values[setting.key] = _converted(setting, value, f"{key} in {path}")
+        values[setting.key] = converted(setting, value, f"{key} in {path}")
     for variable, text in environment.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != ENVIRONMENT_PREFIX + "CONFIG" and text:
             setting = _known(variable.removeprefix(ENVIRONMENT_PREFIX).lower(), f"(the variable {variable})")
-            value = _anchored(setting.key, _converted(setting, text, variable), folder, base)
+            value = _anchored(setting.key, converted(setting, text, variable), folder, base)
             values[setting.key] = _over(setting.key, value, values)
     for key, value in given.items():
         values[key] = _over(key, _anchored(key, value, folder, base), values)
     return Settings(values, base, path or "")
+
+
+def settings_within(
+    project: Project, flags: Mapping[str, Any], environment: Mapping[str, str], folder: str
+) -> Settings:
+    """Put flags over the project of a program that has this one inside.
+
+    No settings file is looked for, and of the environment count the settings of the command line itself alone:
+    the others may name another database.
+
+    Raises:
+        BadSetting: a value of the wrong kind, or a flag that names a settings file.
+    """
+    if "config" in flags:
+        raise BadSetting(
+            "--config names a settings file, and here the application says what is set",
+            unchanged="nothing was opened",
+            next_step="leave it out, or say what is meant by flags, --versions for one",
+        )
+    values: dict[str, Any] = {}
+    for setting in FACE_SETTINGS:
+        variable = ENVIRONMENT_PREFIX + setting.key.upper()
+        if text := environment.get(variable):
+            values[setting.key] = converted(setting, text, variable)
+    for key, value in flags.items():
+        values[key] = _anchored(key, value, folder, project.base)
+    return Settings(values, project.base, within=project)
+
+
+def _project_over(project: Project, values: Mapping[str, Any]) -> Project:
+    """`project` with what `values` say in its place; `project` itself where they say nothing."""
+    given = {setting.field: values[setting.key] for setting in SETTINGS if setting.key in values}
+    if not given:
+        return project
+    fields = {setting.field: getattr(project, setting.field) for setting in SETTINGS}
+    factories = tuple(f"{name}={factory}" for name, factory in project.resource_factories.items())
+    said = _over("resource", values.get("resource", ()), {"resource": factories})
+    # What is handed in counts before a factory, but not before a flag.
+    flagged = {resource_factory(entry)[0] for entry in values.get("resource", ())}
+    resources = {name: value for name, value in project.resources.items() if name not in flagged}
+    return Project(base=project.base, resources=resources, **{**fields, **given, "resource_factories": said})
 
 
 def _anchored(key: str, value: Any, folder: str, base: str) -> Any:
@@ -143,7 +187,12 @@ def _known(key: str, where: str) -> Setting:
     return setting
 
 
-def _converted(setting: Setting, value: Any, where: str) -> Any:
+def converted(setting: Setting, value: Any, where: str) -> Any:
+    """Return `value` as `setting` needs it: what is text in the environment or a file may be a number here.
+
+    Raises:
+        BadSetting: it is of the wrong kind; the message says `where` it was said.
+    """
     try:
         if setting.kind is bool:
             if isinstance(value, bool):
@@ -151,7 +200,7 @@ def _converted(setting: Setting, value: Any, where: str) -> Any:
             return _TRUTH[str(value).strip().lower()]
         if setting.kind is tuple:
             names = value.replace(",", " ").split() if isinstance(value, str) else value
-            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
                 raise TypeError
             if setting.key == "resource":
                 for entry in names:

@@ -9,10 +9,12 @@ import nukeworks_migrate
 
 PACKAGE = Path(nukeworks_migrate.__file__).parent
 # A room may import from rooms below it in this list; databases and files stand side by side.
+FACES = {"cli", "web", "compat"}
 FLOORS = [
     {"__main__"},
-    {"cli", "web"},
+    FACES,
     {"actions"},
+    {"application"},
     {"settings"},
     {"project", "runtime"},
     {"files", "databases"},
@@ -20,7 +22,14 @@ FLOORS = [
     {"errors", "version"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-OUTSIDE = {"click": {"cli"}, "rich": {"cli"}, "sqlparse": {"model"}, "sqlite3": {"databases"}}
+OUTSIDE = {
+    "click": {"cli", "web"},
+    "rich": {"cli"},
+    "flask": {"web"},
+    "werkzeug": {"web"},
+    "sqlparse": {"model"},
+    "sqlite3": {"databases"},
+}
 
 
 def modules():
@@ -56,7 +65,8 @@ def test_imports_run_from_faces_down_to_errors_and_never_back():
             if not name.startswith("nukeworks_migrate."):
                 continue
             target = name.split(".")[1]
-            if room != target and FLOOR_OF[target] <= FLOOR_OF[room]:
+            # Faces know each other: the dialog says what the terminal says, `migrate ui` opens the dialog.
+            if room != target and not {room, target} <= FACES and FLOOR_OF[target] <= FLOOR_OF[room]:
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
     assert wrong == []
 

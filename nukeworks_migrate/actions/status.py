@@ -21,6 +21,7 @@ class State(StrEnum):
     MISSING = "missing"  # applied, and without a file
     NEWER = "newer"  # applied, and above every file
     INTERRUPTED = "interrupted"  # begun without a transaction, and never ended
+    FAILED = "failed"  # pending, and its last run failed; the graph alone tells these from the others
 
 
 class StatusLine(NamedTuple):
@@ -77,13 +78,14 @@ def status(project: Project) -> Status:
         version=standing.history.version,
         versions_folder=folder.shown,
         heads=tuple(folder.graph[version].name for version in folder.graph.heads),
-        lines=() if problem else tuple(_lines(standing)),
+        lines=() if problem else tuple(status_lines(standing)),
         drifts=standing.drifts,
         problem=problem,
     )
 
 
-def _lines(standing: Standing) -> list[StatusLine]:
+def status_lines(standing: Standing) -> list[StatusLine]:
+    """Return what each migration in files or ledger is to the database, by version."""
     drifted = {drift.version for drift in standing.drifts}
     unfinished = {item.version for item in standing.history.unfinished}
     lines = []

@@ -53,6 +53,9 @@ def check_as_json(report: CheckReport, exit_code: int) -> dict[str, Any]:
         "version": report.version,
         "required": report.required,
         "pending": list(report.pending),
+        "too_new": report.too_new,
+        "drifted": report.drifted,
+        "interrupted": report.interrupted,
     }
 
 

@@ -15,7 +15,7 @@ from .as_json import report_as_json
 from .options import begin, common_options, resource_option, snapshot_option
 from .output import word
 from .running import RunScreen
-from .text import counted, cut, printable, seconds
+from .text import called, counted, cut, printable, seconds
 
 _LIMIT = 20  # rows that are shown unless more are asked for
 
@@ -51,11 +51,12 @@ def errors_screen(found: QuarantineReport) -> str:
             lines += ["", f"{printable(row.name)}   {printable(row.table)}"]
         lines += _row_lines(row)
     if found.total > len(found.rows):
-        lines += ["", f"and {found.total - len(found.rows):,} more: migrate data errors --limit {found.total}"]
+        more = f"and {found.total - len(found.rows):,} more"
+        lines += ["", called(f"{more}: migrate data errors --limit {found.total}")]
     names = list(dict.fromkeys(row.name for row in found.rows))
     if names:
         lines += ["", "Correct these rows, or the function, and then:"]
-        lines += [f"  migrate data retry {printable(name)}" for name in names]
+        lines += [called(f"  migrate data retry {printable(name)}") for name in names]
     else:
         lines += ["", "Nothing is in quarantine."]
     return "\n".join(lines)
@@ -123,6 +124,6 @@ def retry_screen(report: RunReport) -> str:
     again = sum(rows.total for rows in done.quarantined)
     settled = (done.retried or 0) - again
     line = f"{word('committed')}  {counted(settled, 'row')} settled, {again} in quarantine again"
-    next_line = f"\nSee them: migrate data errors {done.step.name}" if again else ""
-    back = f"\nBack to where it was: migrate restore {report.snapshot_id}" if report.snapshot_id else ""
+    next_line = called(f"\nSee them: migrate data errors {done.step.name}") if again else ""
+    back = called(f"\nBack to where it was: migrate restore {report.snapshot_id}") if report.snapshot_id else ""
     return f"{line}, {seconds(report.duration_ms)}\n{next_line}{back}".rstrip()

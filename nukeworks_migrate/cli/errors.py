@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from ..errors import FilesRefused, Interrupted, MigrateError, StepFailed, UsageError
+from ..errors import FilesRefused, Interrupted, MigrateError, PlanMoved, StepFailed, UsageError
 from . import exits
 from .output import Output, word
-from .text import indented, printable
+from .text import called, indented, printable
 
 _LABEL_WIDTH = 11
 
@@ -52,15 +52,20 @@ def error_screen(error: MigrateError) -> str:
         lines.extend(_problem_lines(error))
     for label, text in (
         ("where", error.where),
-        ("cause", error.cause),
+        ("cause", _cause(error)),
         ("changed", error.changed),
         ("unchanged", error.unchanged),
-        ("next", error.next_step),
+        ("next", called(error.next_step)),
     ):
         if text:
             lines.append(f"  {label.ljust(_LABEL_WIDTH)}{indented(printable(text, lines=True), _LABEL_WIDTH + 2)}")
     lines.extend(f"  {'note'.ljust(_LABEL_WIDTH)}{printable(note)}" for note in getattr(error, "__notes__", ()))
     return "\n".join(lines)
+
+
+def _cause(error: MigrateError) -> str:
+    """Why, as it was said by whoever said it; what moved since a plan was saved is told in words of ours."""
+    return called(error.cause) if isinstance(error, PlanMoved) else error.cause
 
 
 def _problem_lines(error: FilesRefused) -> list[str]:
@@ -70,7 +75,7 @@ def _problem_lines(error: FilesRefused) -> list[str]:
         lines += [
             f"  {printable(where)}",
             f"      {printable(problem.what)}",
-            f"      {printable(problem.remedy)}",
+            f"      {printable(called(problem.remedy))}",
         ]
     return lines
 
@@ -82,15 +87,15 @@ def error_as_json(error: MigrateError) -> dict[str, Any]:
         "exit_code": exits.code_of(error),
         "what": error.what,
         "where": error.where,
-        "cause": error.cause,
+        "cause": _cause(error),
         "changed": error.changed,
         "unchanged": error.unchanged,
-        "next": error.next_step,
+        "next": called(error.next_step),
         "notes": list(getattr(error, "__notes__", ())),
     }
     if isinstance(error, FilesRefused):
         told["problems"] = [
-            {"path": p.path, "line": p.line, "what": p.what, "remedy": p.remedy} for p in error.problems
+            {"path": p.path, "line": p.line, "what": p.what, "remedy": called(p.remedy)} for p in error.problems
         ]
     if isinstance(error, (StepFailed, Interrupted)):
         told["migration"] = error.name

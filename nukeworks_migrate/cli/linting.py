@@ -17,7 +17,7 @@ from . import exits
 from .options import begin, common_options, resource_option
 from .output import word
 from .plan_screen import finding_lines
-from .text import counted, printable
+from .text import called, counted, printable
 
 _ORDER = (Severity.INFO, Severity.WARNING, Severity.ERROR)
 _NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -74,7 +74,7 @@ def lint_screen(report: LintReport) -> str:
     """The findings by file, and how many there are of each severity."""
     looked_at = f"lint   {counted(len(report.names), 'migration')} of {printable(report.folder)}/"
     if not report.names:
-        return f"{looked_at}\n\nNothing is pending. Look at every migration: migrate lint --all"
+        return f"{looked_at}\n\n{called('Nothing is pending. Look at every migration: migrate lint --all')}"
     how = f"rehearsed on {printable(report.rehearsed_on)}" if report.rehearsed_on else "from the files alone"
     lines = [f"{looked_at}, {how}"]
     if report.why_static:
@@ -95,7 +95,8 @@ def _summary(report: LintReport) -> str:
     if not report.findings:
         return "No findings."
     told = ", ".join(counted(count, _NOUNS[severity]) for severity, count in counts.items() if count)
-    return f"{told}. One that is meant: # noqa: {report.findings[0].code}\nSee what they do: migrate plan --rehearse"
+    advice = called("See what they do: migrate plan --rehearse")
+    return f"{told}. One that is meant: # noqa: {report.findings[0].code}\n{advice}"
 
 
 def lint_as_json(report: LintReport) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..model.history import LedgerState
 from . import exits
 from .options import begin, common_options
 from .output import word
-from .text import counted, moment, printable, seconds
+from .text import called, counted, moment, printable, seconds
 
 if TYPE_CHECKING:
     from ..actions.history import HistoryReport, MigrationHistory
@@ -106,7 +106,7 @@ def status_screen(found: Status, *, everything: bool) -> str:
         lines.append(f"  {state} {printable(line.name).ljust(width)}   {tail}".rstrip())
     if hidden:
         lines.append(f"  ({len(hidden)} earlier: all applied, checksums match; --all lists them)")
-    return "\n".join([*lines, "", _advice(found)])
+    return "\n".join([*lines, "", called(_advice(found))])
 
 
 def _status_head(found: Status) -> list[str]:
@@ -158,7 +158,7 @@ def history_screen(report: HistoryReport) -> str:
     lines.extend(_log_line(row) for row in report.log)
     if len(lines) == 2:
         lines.append("  Nothing has happened yet.")
-    return "\n".join([*lines, "", "All about one of them: migrate history NAME"])
+    return "\n".join([*lines, "", called("All about one of them: migrate history NAME")])
 
 
 def _log_line(row: LogRow) -> str:

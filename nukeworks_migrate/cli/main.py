@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import MigrateError
 from ..version import __version__
-from .options import TRUE, common_options, output_of
+from .options import TRUE, common_options, object_of, output_of
 from .output import hang_up, prepare_console
+from .text import called, called_as
+
+if TYPE_CHECKING:
+    from .host import Host
 
 _COMMANDS = {
     "up": "Apply what is pending.",
@@ -19,6 +24,7 @@ _COMMANDS = {
     "plan": "Show what up, or down, would do; change nothing.",
     "status": "Show where the database stands.",
     "history": "Show what happened, or all about one migration.",
+    "graph": "Draw what depends on what, and where it stands.",
     "check": "One line and an exit code, for start-up and CI.",
     "verify": "Check files, schema, foreign keys and integrity.",
     "lint": "Say what deserves a second thought in migrations.",
@@ -30,7 +36,10 @@ _COMMANDS = {
     "data": "Rows that transforms left in quarantine.",
     "snapshot": "List, create, verify and prune snapshots.",
     "restore": "Make the database what a snapshot holds.",
+    "ui": "All of it in a browser.",
 }
+
+_STOPPED = "\nstopped by Ctrl-C. See where it stands: migrate status"
 
 
 class Commands(click.Group):
@@ -50,6 +59,10 @@ class Commands(click.Group):
                 from . import looking
 
                 return {"status": looking.status, "check": looking.check, "history": looking.history}[cmd_name]
+            case "graph":
+                from .graph import graph
+
+                return graph
             case "plan":
                 from .planning import plan
 
@@ -82,6 +95,10 @@ class Commands(click.Group):
                 from . import snapshots
 
                 return {"snapshot": snapshots.snapshot, "restore": snapshots.restore}[cmd_name]
+            case "ui":
+                from .ui import ui
+
+                return ui
         return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -99,13 +116,27 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    # click's own option keeps the first program's name that asked, for all of the process.
+    if value and not context.resilient_parsing:
+        click.echo(f"{context.find_root().info_name}, version {__version__}")
+        context.exit()
+
+
 @common_options
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Begin with: migrate status. All about it: docs/ in the source.",
 )
-@click.version_option(__version__, "--version", prog_name="migrate")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def commands() -> None:
     """Database migrations as Python modules: planned, run wholly or not at all, and reversible."""
 
@@ -132,12 +163,22 @@ def _complete_for_shell() -> int | None:
     return shell_complete(commands, {}, name, variable, instruction)
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code; every error of a user's ends here, in words."""
+def run(arguments: list[str], host: Host | None = None) -> int:
+    """Run one command and return its exit code; every error of a user's ends here, in words.
+
+    Inside a `host`, the settings are those of its project, and every command that is named to be typed is its own.
+    """
+    if host is None:
+        return _run(arguments, "migrate", {})
+    with called_as(host.program):
+        return _run(arguments, host.name, object_of(host))
+
+
+def _run(arguments: list[str], name: str, given: dict[str, Any]) -> int:
     context: click.Context | None = None
     as_json = "--json" in arguments or os.environ.get("NUKEWORKS_MIGRATE_JSON", "").lower() in TRUE
     try:
-        with commands.make_context("migrate", arguments) as context:
+        with commands.make_context(name, arguments, obj=given) as context:
             code = commands.invoke(context)
             return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
@@ -147,7 +188,7 @@ def run(arguments: list[str]) -> int:
 
         return show_usage_error(error, output_of(context, as_json=as_json))
     except (click.Abort, KeyboardInterrupt):
-        output_of(context, as_json=as_json).warn("\nstopped by Ctrl-C. See where it stands: migrate status")
+        output_of(context, as_json=as_json).warn(called(_STOPPED))
         return 130
     except MigrateError as error:
         from .errors import show_error
@@ -157,7 +198,7 @@ def run(arguments: list[str]) -> int:
         return 0  # only help and version are printed past Output; whoever asked for them has read enough
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps what comes while a class is made
-            output_of(context, as_json=as_json).warn("\nstopped by Ctrl-C. See where it stands: migrate status")
+            output_of(context, as_json=as_json).warn(called(_STOPPED))
             return 130
         import traceback
 

@@ -9,7 +9,7 @@ from ..actions.stamp import StampPlan
 from ..actions.stamp import stamp as run_stamp
 from .options import begin, common_options
 from .output import word
-from .text import printable
+from .text import called, printable
 from .waiting import waiting_shown
 
 
@@ -27,7 +27,7 @@ def accept(context: click.Context, name: str, reason: str) -> None:
         call.output.object("accept", {"ok": True, "database": done.database, **told})
         return
     call.output.answer(f"accepted  {printable(done.drift.file_name)}   {printable(done.reason)}")
-    call.output.answer("\nThe ledger holds today's file. See where it stands: migrate status")
+    call.output.answer(called("\nThe ledger holds today's file. See where it stands: migrate status"))
 
 
 @common_options
@@ -66,7 +66,7 @@ def stamp(context: click.Context, target: str | None, applied: tuple[str, ...], 
         if call.yes:
             call.output.answer(_marks(done))
         call.output.answer(f"{word('committed')}  the ledger says so now; nothing was run\n")
-        call.output.answer("See where it stands: migrate status")
+        call.output.answer(called("See where it stands: migrate status"))
 
 
 def _marks(plan: StampPlan) -> str:

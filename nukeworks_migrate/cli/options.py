@@ -11,18 +11,38 @@ import click
 
 from ..errors import NotConfirmed
 from ..project import SNAPSHOT_POLICIES, Project, current_folder, resource_factory
-from ..settings import Settings, read_settings
+from ..settings import Settings, read_settings, settings_within
 from .output import Output, wanted_colour
-from .text import printable
+from .text import called, printable, program
 
 if TYPE_CHECKING:
     from ..model.plan import Direction
+    from .host import Host
 
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=click.Command)
 
 _OUTPUT = "output"
+_HOST = "host"
 TRUE = ("1", "true", "yes", "on")  # what says yes in an environment variable
+
+
+class HelpText(click.HelpFormatter):
+    """Help in which the program has the name that it was called by."""
+
+    name = "migrate"
+
+    def write_text(self, text: str) -> None:
+        super().write_text(called(text, self.name))
+
+
+class CallContext(click.Context):
+    """The context of every command."""
+
+    def make_formatter(self) -> click.HelpFormatter:
+        formatter = HelpText(width=self.terminal_width, max_width=self.max_content_width)
+        formatter.name = self.find_root().info_name or formatter.name
+        return formatter
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -54,6 +74,7 @@ _COMMON = [
 def common_options(command: C) -> C:
     """Add the global options to a command; all commands share them, because making them takes time."""
     command.params.extend(_COMMON)
+    command.context_class = CallContext
     return command
 
 
@@ -113,14 +134,14 @@ def run_command(
     """The command that runs exactly this plan: what was said to plan, or the plan's file, is said to up, or down."""
     import shlex
 
-    words = ["migrate", direction.value]
+    words = [direction.value]
     for option, value in (("--plan", plan_file), ("--to", to), ("--only", only), ("--steps", steps)):
         words += [option, str(value)] if value is not None else []
     words += ["--commit", "each"] if commit == "each" else []
     given = context.find_root().obj
     for name in ("database", "versions", "snapshots", "config", "lock_timeout", "snapshot"):
         words += [f"--{name.replace('_', '-')}", str(given[name])] if name in given else []
-    return printable(shlex.join([*words, *resource_words(context)]))
+    return printable(f"{program()} {shlex.join([*words, *resource_words(context)])}")
 
 
 def resource_words(context: click.Context) -> list[str]:
@@ -173,6 +194,8 @@ class Call(NamedTuple):
 
     def project_of_files(self) -> Project:
         """The project where no database is needed, so that none has to be named."""
+        if self.settings.within is not None:
+            return self.project()
         named = {"database": "", **self.settings.values}
         return Settings(named, self.settings.base, self.settings.source).project()
 
@@ -184,23 +207,35 @@ class Call(NamedTuple):
         """
         if self.yes:
             return
-        if not sys.stdin.isatty():
-            raise NotConfirmed(
-                "this needs a yes, and there is no terminal to ask at",
-                unchanged="nothing was changed",
-                next_step="say it beforehand: --yes",
-            )
         while True:
-            click.echo(f"{question} [y/N]: ", err=True, nl=False)
-            answer = _typed_line()
-            if answer.strip().lower() in ("y", "yes"):
+            answer = answer_to(f"{question} [y/N]: ")
+            if answer in ("y", "yes"):
                 return
-            if answer.strip().lower() in ("", "n", "no"):
-                if not answer:
-                    click.echo(err=True)  # Ctrl-D has left the cursor behind the question
-                raise NotConfirmed(
-                    "answered no", unchanged="nothing was changed", next_step="run it again to be asked again"
-                )
+            if answer in ("", "n", "no"):
+                raise answered_no()
+
+
+def answered_no() -> NotConfirmed:
+    return NotConfirmed("answered no", unchanged="nothing was changed", next_step="run it again to be asked again")
+
+
+def answer_to(question: str) -> str:
+    """What is typed at the terminal, in lower case without blanks around it; empty where the input has ended, too.
+
+    Raises:
+        NotConfirmed: there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        raise NotConfirmed(
+            "this needs a yes, and there is no terminal to ask at",
+            unchanged="nothing was changed",
+            next_step="say it beforehand: --yes",
+        )
+    click.echo(question, err=True, nl=False)
+    answer = _typed_line()
+    if not answer:
+        click.echo(err=True)  # Ctrl-D has left the cursor behind the question
+    return answer.strip().lower()
 
 
 def _typed_line() -> str:
@@ -217,14 +252,24 @@ def _typed_line() -> str:
     return sys.stdin.readline()
 
 
+def object_of(host: Host | None) -> dict[str, Any]:
+    """What the root context of a call holds before any flag is read."""
+    return {} if host is None else {_HOST: host}
+
+
 def begin(context: click.Context) -> Call:
-    """Put flags, environment and settings file together for the command that runs.
+    """Put flags, environment and settings file together for the command that runs; in a host, its project and flags.
 
     Raises:
         BadSetting: one of them means nothing.
     """
-    flags = {key: value for key, value in context.find_root().ensure_object(dict).items() if key != _OUTPUT}
-    settings = read_settings(flags, os.environ, current_folder())
+    given = context.find_root().ensure_object(dict)
+    host: Host | None = given.get(_HOST)
+    flags = {key: value for key, value in given.items() if key not in (_OUTPUT, _HOST)}
+    if host is None:
+        settings = read_settings(flags, os.environ, current_folder())
+    else:
+        settings = settings_within(host.project(), flags, os.environ, current_folder())
     values = settings.values
     output = Output(
         as_json=values.get("json", False),

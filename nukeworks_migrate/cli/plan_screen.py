@@ -9,7 +9,7 @@ from ..actions.preview import SQL, Preview, StepPreview, Work
 from ..model.findings import Finding, Severity
 from ..model.plan import CommitMode, Direction, Plan
 from .output import word
-from .text import counted, indented, printable
+from .text import called, counted, indented, printable
 
 _WIDTH = 80
 _MOST_STATEMENTS = 6  # and calls, of one step; --verbose shows all
@@ -25,7 +25,7 @@ def plan_screen(preview: Preview, label: str, engine: str, *, verbose: bool = Fa
         f"{TITLES[plan.direction]}   {counted(len(plan.steps), 'step')}   {printable(label)} ({engine})",
         "",
     ]
-    starts = _group_starts(preview)
+    starts = commit_points(preview)
     for number, step in enumerate(preview.steps, 1):
         lines.extend(_step_lines(number, step, starts.get(number, ""), verbose=verbose))
     remarks = [f"{word('note:')} {printable(remark)}" for remark in plan.remarks]
@@ -39,8 +39,8 @@ def nothing_to_do(plan: Plan, label: str, saved_to: str) -> str:
     return f"{remarks}Nothing to do: {printable(label)} has nothing to {_VERBS[plan.direction]}.{saved}"
 
 
-def _group_starts(preview: Preview) -> dict[int, str]:
-    """What stands at the right of a step: where its transaction begins, by number of step."""
+def commit_points(preview: Preview) -> dict[int, str]:
+    """What stands beside a step: which transaction begins with it, by number of step."""
     starts = {}
     number = 1
     groups = preview.plan.groups()
@@ -74,7 +74,8 @@ def _step_lines(number: int, preview: StepPreview, transaction: str, *, verbose:
         lines.append(f"       Python: {counted(preview.dynamic, 'statement')} built while it runs")
     if not preview.work and not preview.dynamic:
         lines.append("       Python: no SQL stands in the file itself")
-    lines.extend(f"       {line}" for line in _notes(preview))
+    notes = [f"{word('note:')} {note}" for note in step_notes(preview)]
+    lines.extend(f"       {line}" for line in (*notes, *finding_lines(preview.findings, width=_WIDTH - 7)))
     return lines
 
 
@@ -85,22 +86,22 @@ def _more(hidden: Sequence[Work]) -> str:
     return " and ".join(counted(count, what) for what, count in counts if count)
 
 
-def _notes(preview: StepPreview) -> list[str]:
+def step_notes(preview: StepPreview) -> list[str]:
+    """What the reader of a step should know besides what it does and what was found in it."""
     step = preview.step
     notes = []
     if step.out_of_order:
-        notes.append(f"{word('note:')} out of order: a higher number is already applied")
+        notes.append("out of order: a higher number is already applied")
     if step.direction is Direction.UP and not step.migration.has_downgrade:
-        notes.append(f"{word('note:')} no downgrade: there is no way back through code")
+        notes.append("no downgrade: there is no way back through code")
     if step.alone and preview.has_checkpoints:
-        notes.append(f"{word('note:')} committed in batches; where it stops, migrate resume goes on")
+        notes.append(called("committed in batches; where it stops, migrate resume goes on"))
     elif step.alone:
-        notes.append(f"{word('note:')} if it fails, what it has done stays; it runs at least once")
+        notes.append("if it fails, what it has done stays; it runs at least once")
     notes += [
-        f"{word('note:')} needs the resource {name!r}, which the application hands in"
+        f"needs the resource {name!r}, which the application hands in"
         for name in map(printable, step.migration.resources)
     ]
-    notes.extend(finding_lines(preview.findings, width=_WIDTH - 7))
     return notes
 
 

@@ -203,8 +203,8 @@ def rows_layout(title_width: int, rows: Progressed, width: int) -> RowsLayout:
     """Fit a line into `width`: the title is shortened first, then the bar goes, then the rate, then the time left."""
     done = f"{rows.done:,} rows" if rows.total is None else f"{rows.done:,}/{rows.total:,} rows"
     count = [(done, "progress.download")]
-    rate = [] if rows.rows_s is None else [(_rate(rows.rows_s), "progress.percentage")]
-    left = [] if rows.left_s is None else [(f"{_clock(rows.left_s)} left", "progress.remaining")]
+    rate = [] if rows.rows_s is None else [(rate_words(rows.rows_s), "progress.percentage")]
+    left = [] if rows.left_s is None else [(f"{clock_words(rows.left_s)} left", "progress.remaining")]
     bars = (_GAP + _LEAST_BAR, 0) if rows.total is not None else (0,)
     least_title = min(title_width, _LEAST_TITLE)
     for numbers in (count + rate + left, count + left, count):
@@ -217,11 +217,12 @@ def rows_layout(title_width: int, rows: Progressed, width: int) -> RowsLayout:
     return RowsLayout(least_title, 0, tuple(count))
 
 
-def _rate(rows_s: float) -> str:
+def rate_words(rows_s: float) -> str:
+    """A rate for the eye: 126,000 rows/s."""
     return f"{rows_s:,.0f} rows/s" if rows_s >= 10 or rows_s == 0 else f"{rows_s:.2g} rows/s"
 
 
-def _clock(seconds: float) -> str:
+def clock_words(seconds: float) -> str:
     """Hours, minutes and seconds, as 0:00:02; a begun second counts."""
     whole = math.ceil(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -38,7 +38,7 @@ def rehearsal_screen(found: Rehearsal, command: str, *, verbose: bool = False) -
         names = printable(", ".join(not_tried[:5])) + (" …" if len(not_tried) > 5 else "")
         lines += ["", *wrap(f"not tried: {names}", _WIDTH, subsequent_indent=" " * 11, break_long_words=False)]
     if len(found.steps) > 1:
-        lines += _total_lines(found)
+        lines += shown_totals(found)
     lines += ["", *(f"{word('note:')} {printable(remark)}" for remark in (*found.plan.remarks, *found.remarks))]
     if found.failure is None:
         lines += _end_lines(found, command)
@@ -58,11 +58,11 @@ def _step_lines(place: int, step: StepRehearsal, *, verbose: bool) -> list[str]:
         lines.append(f"       … {counted(len(step.messages) - _MOST_MESSAGES, 'more message')} (-v shows all)")
     for rows in step.quarantined:
         lines += [f"       {line}" for line in quarantine_lines(rows, 73)]
-    lines += _moved(_difference_lines(step.difference, verbose=verbose), 7)
+    lines += _moved(shown_difference(step.difference, verbose=verbose), 7)
     if not step.failed and step.difference.empty:
         lines.append("       changes nothing")
     if not step.failed:
-        lines += _way_back_lines(step, verbose=verbose)
+        lines += shown_way_back(step, verbose=verbose)
     return lines
 
 
@@ -82,15 +82,7 @@ def _one_statement(statement: StatementReport, *, verbose: bool) -> Iterator[str
     margin = f"       {f'{statement.line}:' if statement.line else '':<5}"
     sql = printable(statement.sql, lines=True).strip()
     one_line = " ".join(sql.split())
-    facts = []
-    if statement.times > 1:
-        facts.append(f"{number(statement.times)} times")
-    if statement.rows:
-        facts.append(f"{number(statement.rows)} row{'' if statement.rows == 1 else 's'}")
-    if statement.parameters:
-        facts.append(f"with {printable(statement.parameters)}")
-    if verbose or statement.seconds >= 0.001:
-        facts.append(f"{statement.seconds:.3f} s")
+    facts = statement_facts(statement, verbose=verbose)
     told = f"   {', '.join(facts)}" if facts else ""
     if len(f"{margin}{one_line}{told}") <= _WIDTH and "\n" not in sql:
         yield f"{margin}{one_line}{told}"
@@ -101,7 +93,22 @@ def _one_statement(statement: StatementReport, *, verbose: bool) -> Iterator[str
         yield line if verbose else cut(line, _WIDTH)
 
 
-def _difference_lines(difference: Difference, *, verbose: bool) -> list[str]:
+def statement_facts(statement: StatementReport, *, verbose: bool) -> list[str]:
+    """How often a statement ran, on how many rows, with what, and how long it took."""
+    facts = []
+    if statement.times > 1:
+        facts.append(f"{number(statement.times)} times")
+    if statement.rows:
+        facts.append(f"{number(statement.rows)} row{'' if statement.rows == 1 else 's'}")
+    if statement.parameters:
+        facts.append(f"with {printable(statement.parameters)}")
+    if verbose or statement.seconds >= 0.001:
+        facts.append(f"{statement.seconds:.3f} s")
+    return facts
+
+
+def shown_difference(difference: Difference, *, verbose: bool) -> list[str]:
+    """What changed: of the schema, and of the rows of each table, with samples."""
     lines = _schema_lines(difference.schema, definitions=verbose)
     for rows in difference.rows:
         lines.append(_rows_line(rows))
@@ -164,7 +171,8 @@ def _value(value: object) -> str:
     return printable(value)
 
 
-def _way_back_lines(step: StepRehearsal, *, verbose: bool) -> list[str]:
+def shown_way_back(step: StepRehearsal, *, verbose: bool) -> list[str]:
+    """Whether there is a way back, and what it did not give back."""
     back, name = step.way_back, _OPPOSITE[step.step.direction]
     match back.verdict:
         case WayBack.EXACT:
@@ -175,7 +183,7 @@ def _way_back_lines(step: StepRehearsal, *, verbose: bool) -> list[str]:
             return [f"       way back: {word('failed')}, {name} did not run", *_failed_lines(back)]
         case WayBack.LOSSY:
             lines = [f"       way back: {word('lossy')}, after {name} this is not as it was before:"]
-            return lines + _moved(_difference_lines(back.left, verbose=verbose), 9)
+            return lines + _moved(shown_difference(back.left, verbose=verbose), 9)
     return []
 
 
@@ -184,7 +192,8 @@ def _failed_lines(back: WayBackReport) -> list[str]:
     return [f"         {line}" for text in texts for line in printable(text, lines=True).splitlines()]
 
 
-def _total_lines(found: Rehearsal) -> list[str]:
+def shown_totals(found: Rehearsal) -> list[str]:
+    """What all steps together changed."""
     lines = ["", "in all"]
     lines += _moved(_schema_lines(found.schema, definitions=False), 2) or ["  the schema stays as it is"]
     for count in found.counts:
@@ -204,11 +213,16 @@ def _is_whole_table(change: SchemaChange) -> bool:
     return change.kind is Kind.TABLE and change.change is not Change.CHANGED
 
 
-def _end_lines(found: Rehearsal, command: str) -> list[str]:
+def shown_estimate(found: Rehearsal) -> list[str]:
+    """How long a run would take, and what it would keep others from meanwhile."""
     parts = f"{seconds(sum(step.duration_ms for step in found.steps))} for the steps"
     if found.takes_snapshot:
         parts += f", {seconds(found.copy_ms)} for the snapshot"
-    lines = [f"A run would take about {seconds(found.estimate_ms)}: {parts};", f"{found.locks}."]
+    return [f"A run would take about {seconds(found.estimate_ms)}: {parts};", f"{found.locks}."]
+
+
+def _end_lines(found: Rehearsal, command: str) -> list[str]:
+    lines = shown_estimate(found)
     lines.append("The database was not touched." if found.database_exists else "No database was made.")
     if found.saved_to:
         lines.append(f"The plan is saved in {printable(found.saved_to)}.")

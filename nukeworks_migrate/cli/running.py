@@ -45,7 +45,7 @@ from .options import (
 from .output import Output, word
 from .plan_screen import finding_lines, plan_screen
 from .progress import ProgressBar, ProgressLines
-from .text import counted, printable, quarantine_lines, seconds, size
+from .text import called, counted, printable, quarantine_lines, seconds, size
 from .waiting import waiting_line
 
 _DONE_WORDS = {Direction.UP: "applied", Direction.DOWN: "reverted"}
@@ -69,7 +69,7 @@ def up(context: click.Context, /, dry_run: bool, **words: Any) -> int:
     migrate up --only NAME     one migration and what it depends on
     migrate up --steps 1       the next one
     migrate up --plan FILE     what plan -o FILE has saved
-    migrate up --dry-run       on a private copy, with a report of what happened
+    migrate up --dry-run       on a private copy, and tell what happened
     """
     return _run_or_rehearse(context, Direction.UP, run_up, "Apply", dry_run=dry_run, **words)
 
@@ -198,7 +198,8 @@ class RunScreen:
                 self._output.aside(f"     {printable(message)}")
             case RowsQuarantined(step, rows):
                 self._bar.end()
-                for line in (*quarantine_lines(rows, 75), f"see them: migrate data errors {printable(step.name)}"):
+                see_them = called(f"see them: migrate data errors {printable(step.name)}")
+                for line in (*quarantine_lines(rows, 75), see_them):
                     self._output.aside(f"     {line}")
             case StatementRan(_, sql, rows, took):
                 if self._output.verbose:
@@ -241,7 +242,7 @@ def report_screen(report: RunReport) -> str:
     """The last lines of a run: what is committed now, and what to type next."""
     if not report.steps:
         if report.plan.target == "resume":
-            return "Nothing was interrupted. See where it stands: migrate status"
+            return called("Nothing was interrupted. See where it stands: migrate status")
         where = f"at version {report.version_after}" if report.version_after else "empty"
         return f"Nothing to do: the database is {where}."
     done = _DONE_WORDS[report.plan.direction]
@@ -250,13 +251,11 @@ def report_screen(report: RunReport) -> str:
     lines = [f"{word('committed')}  {count} {done}, {versions}, {seconds(report.duration_ms)}"]
     left = sum(rows.total for step in report.steps for rows in step.quarantined)
     if left:
-        lines.append(f"quarantine {counted(left, 'row')} left as before: migrate data errors")
+        lines.append(called(f"quarantine {counted(left, 'row')} left as before: migrate data errors"))
     if report.pruned:
         lines.append(f"pruned     {counted(len(report.pruned), 'old snapshot')}")
     lines.append("")
     if report.snapshot_id:
-        lines.append(f"Back to where it was: migrate restore {report.snapshot_id}")
-    lines.append(
-        "See where it stands:  migrate status" if report.snapshot_id else "See where it stands: migrate status"
-    )
+        lines.append(called(f"Back to where it was: migrate restore {report.snapshot_id}"))
+    lines.append(called(f"See where it stands: {' ' if report.snapshot_id else ''}migrate status"))
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from ..model.differences import changes_as_json, difference_lines
 from . import exits
 from .options import begin, common_options, resource_option, resource_words
 from .output import Output
-from .text import counted, printable
+from .text import counted, printable, program
 from .verifying import coloured, cut
 
 _WIDTH = 80
@@ -140,11 +140,11 @@ def _command(context: click.Context, option: str, path: str) -> str:
     """The command that does the other thing, with what was said to this one about where things are."""
     import shlex
 
-    words = ["migrate", "schema", "dump", option, path]
+    words = ["schema", "dump", option, path]
     given = context.find_root().obj
     for name in ("database", "versions", "config"):
         words += [f"--{name}", str(given[name])] if name in given else []
-    return printable(shlex.join([*words, *resource_words(context)]))
+    return printable(f"{program()} {shlex.join([*words, *resource_words(context)])}")
 
 
 def _as_json(

@@ -15,7 +15,7 @@ from ..runtime.snapshots import Snapshot
 from . import exits
 from .options import begin, common_options
 from .output import word
-from .text import counted, moment, printable, size
+from .text import called, counted, moment, printable, size
 from .waiting import waiting_line
 
 
@@ -44,7 +44,7 @@ def list_snapshots(context: click.Context) -> None:
     for item in found.snapshots:
         call.output.answer(_line(item))
     if found.snapshots:
-        call.output.answer("\nGo back to one: migrate restore ID")
+        call.output.answer(called("\nGo back to one: migrate restore ID"))
     else:
         call.output.answer("  None yet: one is taken before every run that changes something.")
 
@@ -66,7 +66,8 @@ def create(context: click.Context, note: str) -> None:
     if call.output.as_json:
         call.output.object("snapshot create", {"ok": True, "snapshot": snapshot_as_json(taken)})
         return
-    call.output.answer(f"snapshot  {taken.id}   {size(taken.size_bytes)}\n\nGo back to it: migrate restore {taken.id}")
+    call.output.answer(f"snapshot  {taken.id}   {size(taken.size_bytes)}\n")
+    call.output.answer(called(f"Go back to it: migrate restore {taken.id}"))
 
 
 @common_options
@@ -109,7 +110,7 @@ def prune(
         return
     for item in gone:
         call.output.answer(f"removed   {item.id}   {size(item.size_bytes)}")
-    call.output.answer(f"{counted(len(gone), 'snapshot')} removed. What is left: migrate snapshot list")
+    call.output.answer(called(f"{counted(len(gone), 'snapshot')} removed. What is left: migrate snapshot list"))
 
 
 @common_options
@@ -151,8 +152,8 @@ def restore(context: click.Context, snapshot_id: str) -> None:
         f" version {done.snapshot.version_before}\n"
     )
     if done.saved is not None:
-        call.output.answer(f"Back to where it was: migrate restore {done.saved.id}")
-    call.output.answer("See where it stands:  migrate status")
+        call.output.answer(called(f"Back to where it was: migrate restore {done.saved.id}"))
+    call.output.answer(called("See where it stands:  migrate status"))
 
 
 def _restore_screen(plan: RestorePlan) -> str:

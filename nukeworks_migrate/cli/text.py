@@ -2,10 +2,54 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import local
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..model.report import QuarantinedRows
+
+_OWN_NAME = "migrate"
+
+
+class _Calling(local):
+    program = _OWN_NAME
+
+
+_calling = _Calling()
+
+
+def program() -> str:
+    """The words that call this program, as one types them: `migrate`, or another program's that has it inside."""
+    return _calling.program
+
+
+@contextmanager
+def called_as(words: str) -> Iterator[None]:
+    """Let `program` and `called` say `words`, in this thread."""
+    before, _calling.program = _calling.program, words
+    try:
+        yield
+    finally:
+        _calling.program = before
+
+
+def called(text: str, words: str | None = None) -> str:
+    """`text` with its commands as they have to be typed here: for `migrate plan` maybe `flask migrations plan`.
+
+    For this program's own words alone: where a migration's SQL or its log speaks of `migrate plan`, that stays. What
+    stands in quotes was given by somebody, as a file's name is, and stays too.
+    """
+    words = program() if words is None else words
+    if words == _OWN_NAME:
+        return text
+    return re.sub(
+        rf"(?<!\S)'[^'\n]*'|(?<![\w/\\.-]){_OWN_NAME}(?= \S)",
+        lambda found: words if found[0] == _OWN_NAME else found[0],
+        text,
+    )
 
 
 def printable(text: object, *, lines: bool = False) -> str:

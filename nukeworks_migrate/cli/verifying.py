@@ -31,7 +31,7 @@ from . import exits
 from .options import begin, common_options, resource_option
 from .output import word
 from .progress import ProgressBar
-from .text import counted, printable
+from .text import called, counted, printable
 
 _WIDTH = 80
 _MARGIN = 11  # of what stands below a finding
@@ -69,7 +69,7 @@ def report_screen(report: VerifyReport, *, verbose: bool = False) -> str:
     lines = [f"database       {report.engine}   {printable(report.database)}", f"ledger         {_ledger(report)}", ""]
     for part in Part:
         lines += _part_lines(report, part, verbose=verbose)
-    return "\n".join([*lines, "", _advice(report)])
+    return "\n".join([*lines, "", called(_advice(report))])
 
 
 def _ledger(report: VerifyReport) -> str:

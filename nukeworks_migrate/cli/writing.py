@@ -6,7 +6,7 @@ import click
 
 from ..actions.new import new as write_new
 from .options import begin, common_options
-from .text import printable
+from .text import called, printable
 
 
 @common_options
@@ -30,4 +30,4 @@ def new(context: click.Context, title: str, after: str | None, data: bool) -> No
         return
     after_words = f"depends on {', '.join(written.depends_on)}" if written.depends_on else "depends on nothing"
     call.output.answer(f"wrote     {printable(written.path)}   {printable(after_words)}")
-    call.output.answer("\nWrite its upgrade(db), then see what it would do: migrate plan")
+    call.output.answer(called("\nWrite its upgrade(db), then see what it would do: migrate plan"))

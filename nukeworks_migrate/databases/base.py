@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ class Row(tuple[Any, ...]):
         return {name: tuple.__getitem__(self, place) for name, place in self._columns.items()}
 
 
-def row_type(columns: Iterable[str]) -> type[Row]:
+@lru_cache(maxsize=256)  # making a class takes longer than a short query
+def row_type(columns: tuple[str, ...]) -> type[Row]:
     """A Row class for one result; of two columns with one name, the first is found by it."""
     places: dict[str, int] = {}
     for place, name in enumerate(columns):
@@ -113,6 +115,14 @@ class Reader(ABC):
     @abstractmethod
     def columns(self, table: str) -> list[Column]:
         """Columns of `table` in their order; empty where there is no such table (a view is none)."""
+
+    @abstractmethod
+    def columns_of(self, tables: Sequence[str]) -> dict[str, list[Column]]:
+        """What `columns` gives, for several tables at once; by the names that were asked for."""
+
+    def created_by(self, tables: Sequence[str]) -> dict[str, str]:
+        """The statement that made each of `tables`, where the database keeps it to the letter; others are left out."""
+        return {}
 
     @abstractmethod
     def schema(self) -> Schema:

@@ -40,6 +40,39 @@ LOG_COLUMNS = (
     *("host", "tool_version", "snapshot", "detail"),
 )
 SOURCE_COLUMNS = ("checksum", "file", "text")
+CREATE_LEDGER = f"""CREATE TABLE {LEDGER} (
+    version INTEGER PRIMARY KEY,
+    applied_date TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL,
+    applied_by TEXT,
+    description TEXT,
+    name TEXT,
+    checksum TEXT,
+    position INTEGER,
+    run_id TEXT,
+    duration_ms INTEGER
+)"""
+CREATE_LOG = f"""CREATE TABLE {LOG} (
+    id INTEGER PRIMARY KEY,
+    happened_at TEXT NOT NULL,
+    event TEXT NOT NULL,
+    version INTEGER,
+    name TEXT,
+    direction TEXT,
+    checksum TEXT,
+    duration_ms INTEGER,
+    run_id TEXT,
+    who TEXT,
+    host TEXT,
+    tool_version TEXT,
+    snapshot TEXT,
+    detail TEXT
+)"""
+CREATE_SOURCE = f"""CREATE TABLE {SOURCE} (
+    checksum TEXT NOT NULL,
+    file TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (checksum, file)
+)"""
 
 
 class LogEvent(StrEnum):
@@ -57,6 +90,7 @@ class LogEvent(StrEnum):
     RETRIED = "retried"  # the rows that it had left in quarantine
 
 
+_CREATED_BY = {LEDGER: CREATE_LEDGER, LOG: CREATE_LOG, SOURCE: CREATE_SOURCE}
 _ENDS_A_START = (LogEvent.APPLIED, LogEvent.REVERTED, LogEvent.STAMPED, LogEvent.UNSTAMPED)
 
 
@@ -66,7 +100,8 @@ def read_history(reader: Reader) -> History:
     Raises:
         LedgerNotOurs: a table has the ledger's name but not its columns.
     """
-    columns = {column.name.lower() for column in ledger_columns(reader)}
+    tables = _own_tables(reader)
+    columns = _names(tables[LEDGER])
     if not columns:
         return History(state=LedgerState.NONE)
     added = [name if name in columns else f"NULL AS {name}" for name in ADDED_COLUMNS]
@@ -91,7 +126,30 @@ def read_history(reader: Reader) -> History:
         for version, applied_at, applied_by, description, name, checksum, position, run_id, duration_ms in rows
     )
     state = LedgerState.CURRENT if columns.issuperset(ADDED_COLUMNS) else LedgerState.LEGACY
-    return History(entries, _read_unfinished(reader), state)
+    return History(entries, _read_unfinished(reader) if tables[LOG] else (), state)
+
+
+def read_checksums(reader: Reader) -> list[tuple[int, str | None, str | None]] | None:
+    """Return version, name and checksum of what is applied, by version: whether the files are those that ran.
+
+    None where there is more to tell: nothing is applied, it is the old system's ledger, or something was interrupted.
+    `read_history` tells all of it.
+
+    Raises:
+        LedgerNotOurs: a table has the ledger's name but not its columns.
+    """
+    # Where their text is the one that we write, there is no need to look at the columns.
+    if reader.created_by((LEDGER, LOG, SOURCE)) != _CREATED_BY:
+        tables = _own_tables(reader)
+        if not _names(tables[LEDGER]).issuperset(ADDED_COLUMNS) or not tables[LOG]:
+            return None
+    rows = reader.query(
+        f"SELECT version, name, checksum, EXISTS (SELECT 1 FROM {LOG} WHERE event = '{LogEvent.STARTED}')"
+        f" FROM {LEDGER} ORDER BY version"
+    )
+    if not rows or (rows[0][3] and _read_unfinished(reader)):
+        return None
+    return [(version, name, checksum) for version, name, checksum, _ in rows]
 
 
 def ledger_columns(reader: Reader) -> list[Column]:
@@ -100,7 +158,13 @@ def ledger_columns(reader: Reader) -> list[Column]:
     Raises:
         LedgerNotOurs: a table or view has the ledger's name, or that of its log or sources, and is none of ours.
     """
-    columns = reader.columns(LEDGER)
+    return _own_tables(reader)[LEDGER]
+
+
+def _own_tables(reader: Reader) -> dict[str, list[Column]]:
+    """The columns of the ledger, its log and its sources; refuses what has their names and is none of ours."""
+    tables = reader.columns_of((LEDGER, LOG, SOURCE))
+    columns = tables[LEDGER]
     key = [column.name.lower() for column in columns if column.primary_key]
     integer = not columns or any(
         column.name.lower() == "version" and "INT" in column.type.upper() for column in columns
@@ -108,15 +172,19 @@ def ledger_columns(reader: Reader) -> list[Column]:
     if columns and (key != ["version"] or not integer):
         raise _not_ours(LEDGER, columns, LEGACY_COLUMNS, ", with a whole number, version, as the primary key")
     for name, expected in ((LEDGER, LEGACY_COLUMNS), (LOG, LOG_COLUMNS), (SOURCE, SOURCE_COLUMNS)):
-        found = columns if name == LEDGER else reader.columns(name)
-        if found and not {column.name.lower() for column in found}.issuperset(expected):
+        found = tables[name]
+        if found and not _names(found).issuperset(expected):
             raise _not_ours(name, found, expected)
         if not found and reader.is_view(name):
             raise LedgerNotOurs(
                 f"{name} is a view, and this tool keeps its ledger in a table of that name",
                 next_step="rename that view, or keep the two in separate databases",
             )
-    return columns
+    return tables
+
+
+def _names(columns: list[Column]) -> set[str]:
+    return {column.name.lower() for column in columns}
 
 
 def _not_ours(name: str, found: list[Column], expected: tuple[str, ...], more: str = "") -> LedgerNotOurs:
@@ -129,8 +197,6 @@ def _not_ours(name: str, found: list[Column], expected: tuple[str, ...], more: s
 
 
 def _read_unfinished(reader: Reader) -> tuple[Unfinished, ...]:
-    if not reader.columns(LOG):
-        return ()
     ends = ", ".join(f"'{event}'" for event in _ENDS_A_START)
     rows = reader.query(
         "SELECT s.version, s.name, s.direction, s.run_id, s.happened_at, coalesce(s.snapshot, '')"

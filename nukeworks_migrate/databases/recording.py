@@ -8,46 +8,21 @@ from typing import NamedTuple
 from ..errors import PlanMoved
 from ..model.history import History, Unfinished
 from ..model.migration import Migration
-from .ledger import ADDED_COLUMNS, CHECKPOINT, LEDGER, LOG, QUARANTINE, SOURCE, LogEvent, ledger_columns
+from .ledger import (
+    ADDED_COLUMNS,
+    CHECKPOINT,
+    CREATE_LEDGER,
+    CREATE_LOG,
+    CREATE_SOURCE,
+    LEDGER,
+    LOG,
+    QUARANTINE,
+    SOURCE,
+    LogEvent,
+    ledger_columns,
+)
 from .log import StoredFile
 from .writing import Writer
-
-_CREATE_LEDGER = f"""
-CREATE TABLE {LEDGER} (
-    version INTEGER PRIMARY KEY,
-    applied_date TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL,
-    applied_by TEXT,
-    description TEXT,
-    name TEXT,
-    checksum TEXT,
-    position INTEGER,
-    run_id TEXT,
-    duration_ms INTEGER
-)"""
-_CREATE_LOG = f"""
-CREATE TABLE {LOG} (
-    id INTEGER PRIMARY KEY,
-    happened_at TEXT NOT NULL,
-    event TEXT NOT NULL,
-    version INTEGER,
-    name TEXT,
-    direction TEXT,
-    checksum TEXT,
-    duration_ms INTEGER,
-    run_id TEXT,
-    who TEXT,
-    host TEXT,
-    tool_version TEXT,
-    snapshot TEXT,
-    detail TEXT
-)"""
-_CREATE_SOURCE = f"""
-CREATE TABLE {SOURCE} (
-    checksum TEXT NOT NULL,
-    file TEXT NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (checksum, file)
-)"""
 
 
 class Actor(NamedTuple):
@@ -77,14 +52,14 @@ class Ledger:
         """Make the ledger's tables, or add to the old system's what it lacks."""
         columns = {column.name.lower() for column in ledger_columns(self._writer)}
         if not columns:
-            self._writer.execute(_CREATE_LEDGER)
+            self._writer.execute(CREATE_LEDGER)
         for name, kind in ADDED_COLUMNS.items():
             if columns and name not in columns:
                 self._writer.execute(f"ALTER TABLE {LEDGER} ADD COLUMN {name} {kind}")
         if not self._writer.columns(LOG):
-            self._writer.execute(_CREATE_LOG)
+            self._writer.execute(CREATE_LOG)
         if not self._writer.columns(SOURCE):
-            self._writer.execute(_CREATE_SOURCE)
+            self._writer.execute(CREATE_SOURCE)
         self._has_checkpoints = bool(self._writer.columns(CHECKPOINT))
         self._has_quarantine = bool(self._writer.columns(QUARANTINE))
 

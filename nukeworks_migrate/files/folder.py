@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..errors import FilesRefused, Problem, Refused
 from ..model.graph import MigrationGraph, find_problems
 from ..model.migration import HIGHEST_VERSION, Migration, TransactionMode
 from .header import Header
-from .index import HeaderIndex
-from .source import SourceFile, bundle_checksum, read_source
+from .index import HeaderIndex, KnownFile, known_folder
+from .source import SourceFile, bundle_checksum, normalised, read_bytes, read_source, sha256_of
 
 _WORDS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -52,7 +53,41 @@ def load_folder(path: str | os.PathLike[str], *, shown: str = "", use_index: boo
     with HeaderIndex(path, enabled=use_index) as index:
         for entry in entries:
             reading.read(entry, index)
-    return reading.folder()
+        folder = reading.folder()
+        # A folder with problems does not come this far, and so is never taken as known.
+        fingerprint = _fingerprint((source.name, source.sha256) for source in folder.sources.values())
+        index.keep_folder(fingerprint, [KnownFile(m.version, m.name, m.checksum) for m in folder.migrations])
+    return folder
+
+
+def known_checksums(path: str | os.PathLike[str]) -> list[KnownFile] | None:
+    """Return version, name and checksum of each migration in `path`, by version, where the index knows the folder.
+
+    Every file is read and hashed, as always. Where all of them together are what `load_folder` saw when it found no
+    problems, no header is needed to say so again, and no graph. None where they are not: `load_folder` tells why.
+    """
+    path = os.fspath(path)
+    prefix = os.path.join(path, "")
+    hashes = []
+    try:
+        for name in sorted(os.listdir(path)):
+            if _looks_like_one(name):
+                if not name.endswith(".py"):
+                    return None  # it is refused, and may be a dump of gigabytes
+                hashes.append((name, sha256_of(normalised(read_bytes(prefix + name)))))
+    except OSError:
+        return None
+    return known_folder(path, _fingerprint(hashes))
+
+
+def _fingerprint(hashes: Iterable[tuple[str, str]]) -> str:
+    """One hash of all files, by names and hashes of their contents, in the order of their names."""
+    return sha256_of("".join([f"{sha256}{name}\0" for name, sha256 in hashes]).encode("utf-8", "surrogatepass"))
+
+
+def _looks_like_one(name: str) -> bool:
+    """Whether a name is a migration's or a helper's, or comes near enough to be judged: README.md does not."""
+    return not name.startswith(".") and (name.lower().endswith(".py") or name[:1].isdigit())
 
 
 class _Reading:
@@ -68,11 +103,10 @@ class _Reading:
 
     def read(self, entry: os.DirEntry[str], index: HeaderIndex) -> None:
         name = entry.name
-        is_python = name.lower().endswith(".py")
-        if name.startswith(".") or not (is_python or name[:1].isdigit()):
-            return  # README.md, __pycache__, .gitkeep: nothing that looks like a migration
+        if not _looks_like_one(name):
+            return
         version = _version_of(name)
-        is_helper = name.startswith("_") and name.endswith(".py")
+        is_helper = _is_helper(name)
         if version is None and not is_helper:
             self.problem(name, 0, *_wrong_name(name))
             return
@@ -152,6 +186,10 @@ class _Reading:
                         f"imports ._{name.removeprefix('_')}, and there is no {name}.py",
                         "add the helper, or correct its name",
                     )
+
+
+def _is_helper(name: str) -> bool:
+    return name.startswith("_") and name.endswith(".py")
 
 
 def _version_of(name: str) -> int | None:

@@ -4,7 +4,8 @@ It lies in `versions/__pycache__/` and only saves parsing: every file is still r
 a stale index cannot be believed. Losing it, or not being able to write it, costs time and nothing else.
 
 It is text, a line for each file with tabs between the fields; the json module takes longer to import than
-the index of a small folder to read.
+the index of a small folder to read. Its first line is the folder's: by one hash of all names and contents, the
+checksums of the migrations. It is written only where there was no problem, and so says that there is none.
 """
 
 from __future__ import annotations
@@ -12,23 +13,32 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import NamedTuple
 
+from ..version import __version__
 from .header import Header, read_header
-from .source import SourceFile
+from .source import SourceFile, read_bytes
 
-_FORMAT = 2  # raised when a header is read or written differently
+_FORMAT = 3  # raised when a header is read or written differently, or something else in a folder is a problem
 _FIELDS = len(Header._fields) - 1  # all but the problems: a header with problems is read again, until they are gone
+
+
+class KnownFile(NamedTuple):
+    """A migration of a folder that was judged before."""
+
+    version: int
+    name: str
+    checksum: str  # of its helpers, too
 
 
 class HeaderIndex:
     """Headers by hash of file; used as a context manager, it is written back when something was added."""
 
     def __init__(self, folder: str, *, enabled: bool = True) -> None:
-        # By version of Python too: what is a syntax error for one is none for another.
-        tag = f"{sys.implementation.cache_tag or 'python'}-{_FORMAT}"
-        self._path = os.path.join(folder, "__pycache__", f"nukeworks_migrate.{tag}.txt")
+        self._path = _path_of(folder)
         self._enabled = enabled
         self._kept: dict[str, str] = {}
+        self._folder = ""
         self._used: list[str] = []
         self._added = False
 
@@ -55,17 +65,49 @@ class HeaderIndex:
             self._used.append(line)
         return header
 
+    def keep_folder(self, fingerprint: str, files: list[KnownFile]) -> None:
+        """Note that the folder of this fingerprint has no problems, and what its migrations are."""
+        key = _folder_key(fingerprint)
+        self._folder = "\t".join([key, *(f"{file.version},{file.name},{file.checksum}" for file in files)])
+        self._added = self._added or self._kept.get(key) != self._folder
+
     def _write(self) -> None:
         temporary = f"{self._path}.{os.getpid()}"
         try:
             os.makedirs(os.path.dirname(self._path), exist_ok=True)
             with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-                file.write("\n".join(self._used))
+                file.write("\n".join([self._folder, *self._used]))
             os.replace(temporary, self._path)
         except (OSError, ValueError):
             # A folder that cannot be written is read more slowly, and that is all.
             with suppress(OSError):
                 os.unlink(temporary)
+
+
+def known_folder(folder: str, fingerprint: str) -> list[KnownFile] | None:
+    """Return the migrations of a folder that had no problems, by version; None where it is not known."""
+    try:
+        line = read_bytes(_path_of(folder)).partition(b"\n")[0].decode("utf-8")
+        key, *files = line.split("\t")
+        if key != _folder_key(fingerprint):
+            return None
+        known = []
+        for file in files:
+            version, name, checksum = file.split(",")
+            known.append(KnownFile(int(version), name, checksum))
+    except (OSError, ValueError):
+        return None
+    return known
+
+
+def _path_of(folder: str) -> str:
+    # By version of Python too: what is a syntax error for one is none for another.
+    tag = f"{sys.implementation.cache_tag or 'python'}-{_FORMAT}"
+    return os.path.join(folder, "__pycache__", f"nukeworks_migrate.{tag}.txt")
+
+
+def _folder_key(fingerprint: str) -> str:
+    return f"folder:{__version__}:{fingerprint}"
 
 
 def _to_line(key: str, header: Header) -> str | None:

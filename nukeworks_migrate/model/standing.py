@@ -38,26 +38,42 @@ class Drift(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Files and ledger, side by side."""
+    """Files and ledger, side by side.
+
+    With `required`, the application wants the state at that version: files above it are neither pending nor known.
+    """
 
     graph: MigrationGraph
     history: History
     drifts: tuple[Drift, ...] = ()
+    required: int | None = None  # a version of the graph; None where the application wants all that the files hold
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        """Versions of the state that the application wants."""
+        return self.graph.versions if self.required is None else self.graph.state_at(self.required)
+
+    @property
+    def highest_known(self) -> int:
+        """The version above which a database is newer than the application."""
+        return self.graph.highest if self.required is None else self.required
 
     @property
     def pending(self) -> list[int]:
         """Versions in files only, in the order in which they would run."""
-        return self.graph.in_order(self.graph.versions - self.history.applied)
+        return self.graph.in_order(self.wanted - self.history.applied)
 
     @property
     def newer(self) -> tuple[Entry, ...]:
-        """Applied versions above every file: the database is newer than this application."""
-        return tuple(e for e in self.history.entries if e.version > self.graph.highest)
+        """Applied versions above all that is known: the database is newer than this application."""
+        highest, wanted = self.highest_known, self.wanted
+        return tuple(e for e in self.history.entries if e.version > highest and e.version not in wanted)
 
     @property
     def missing(self) -> tuple[Entry, ...]:
         """Other applied versions without a file."""
-        return tuple(e for e in self.history.entries if e.version not in self.graph and e.version <= self.graph.highest)
+        highest = self.highest_known
+        return tuple(e for e in self.history.entries if e.version not in self.graph and e.version <= highest)
 
     @property
     def verdict(self) -> Verdict:
@@ -68,7 +84,7 @@ class Standing(NamedTuple):
             return Verdict.TOO_NEW
         if self.missing or self.drifts:
             return Verdict.DRIFTED
-        return Verdict.PENDING if self.graph.versions - self.history.applied else Verdict.OK
+        return Verdict.PENDING if self.wanted - self.history.applied else Verdict.OK
 
     def refusals(self) -> list[MigrateError]:
         """Everything for which up and down refuse, gravest first; empty when a run may begin."""
@@ -115,10 +131,18 @@ class Standing(NamedTuple):
         return error
 
     def _newer_database(self) -> NewerDatabase:
+        newer = ", ".join(_shown(entry) for entry in self.newer[:5])
+        if self.required is not None:
+            return NewerDatabase(
+                f"this database (version {self.history.version}) is newer than this application"
+                f" (requires version {self.required})",
+                cause=f"applied beyond that version: {newer}",
+                next_step="update the application to the latest version",
+            )
         return NewerDatabase(
             f"this database (version {self.history.version}) is newer than this application"
             f" (knows {self.graph.highest})",
-            cause="applied and not known here: " + ", ".join(_shown(entry) for entry in self.newer[:5]),
+            cause=f"applied and not known here: {newer}",
             next_step="update the application to the latest version, or name another --versions folder",
         )
 

@@ -55,7 +55,7 @@ def value_findings(statement: str) -> tuple[Finding, ...]:
     A DEFAULT CURRENT_TIMESTAMP in a CREATE TABLE is none: it writes nothing now. `where` is left empty, and
     a long statement read as by `statement_findings`.
     """
-    if _first_word(statement) not in _WRITES or not _DIFFERING.search(statement, 0, _MOST_CHARACTERS):
+    if first_word(statement) not in _WRITES or not _DIFFERING.search(statement, 0, _MOST_CHARACTERS):
         return ()
     return _in_both_readings(statement, _judge_values, past_where=True)
 
@@ -72,7 +72,7 @@ class Deed(NamedTuple):
 
 def deed_of(statement: str) -> Deed:
     """Return what one statement does to a table; nothing for what does not begin with its verb, as WITH does."""
-    reading = _DEEDS.get(_first_word(statement))
+    reading = _DEEDS.get(first_word(statement))
     if reading is None:
         return Deed()
     cursor = Cursor(read_statement(statement[:_MOST_CHARACTERS], is_whole=True))
@@ -166,13 +166,14 @@ _DIFFERING = re.compile(r"current_|(?<!up)date|julianday|now|rand|time|unixepoch
 _WRITES = frozenset({"INSERT", "MERGE", "REPLACE", "UPDATE", "WITH"})
 
 
-def _first_word(statement: str) -> str:
+def first_word(statement: str) -> str:
+    """Return the word that a statement begins with, in capitals; comments are passed over."""
     first = _FIRST_WORD.match(statement, 0, _MOST_CHARACTERS)
     return first[1].upper() if first else ""
 
 
 def _could_matter(statement: str) -> bool:
-    needed = _MUST_CONTAIN.get(_first_word(statement))
+    needed = _MUST_CONTAIN.get(first_word(statement))
     return needed is not None and needed.search(statement, 0, _MOST_CHARACTERS) is not None
 
 

@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from cli.screens import Answer
 from support import MIGRATE, Folder, environment
@@ -23,11 +24,13 @@ os.execv(sys.argv[1], sys.argv[1:])
 class Terminal:
     """Runs the program as the leader of a terminal of its own, so that Ctrl-C is a signal there."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, program: Sequence[str] = MIGRATE, question: str = "[y/N]: ") -> None:
         self.folder = folder
+        self.program = program
+        self.question = question  # how one ends
 
     def __call__(self, *words: str, answers: tuple[str, ...] = (), **variables: str) -> Answer:
-        """Run `migrate words`, type one of `answers` at each question, and return all that stood on the screen.
+        """Run the program with `words`, type one of `answers` at each question, and return what stood on the screen.
 
         What it wrote to stdout and to stderr stands in `out`, as both went to the terminal.
         """
@@ -35,7 +38,7 @@ class Terminal:
 
         parent, child = pty.openpty()
         process = subprocess.Popen(
-            [sys.executable, "-c", _LEAD_THE_TERMINAL, *MIGRATE, *words],
+            [sys.executable, "-c", _LEAD_THE_TERMINAL, *self.program, *words],
             cwd=self.folder.path,
             env={**environment(self.folder), "TERM": "xterm", "LOGNAME": "ann", **variables},
             stdin=child,
@@ -53,8 +56,7 @@ class Terminal:
             os.close(parent)
         return Answer(process.returncode, shown.replace("\r\n", "\n"), "")
 
-    @staticmethod
-    def _talk(parent: int, process: subprocess.Popen[bytes], answers: list[str]) -> str:
+    def _talk(self, parent: int, process: subprocess.Popen[bytes], answers: list[str]) -> str:
         shown = ""
         seen = 0  # how much of it had been shown at the last answer
         deadline = time.monotonic() + _PATIENCE_S
@@ -71,7 +73,7 @@ class Terminal:
                 shown += data.decode()
             elif process.poll() is not None:
                 return shown
-            if answers and "[y/N]: " in shown[seen:]:
+            if answers and self.question in shown[seen:]:
                 seen = len(shown)
                 os.write(parent, answers.pop(0).encode())
         raise AssertionError(f"still running after {_PATIENCE_S:g} s, with this on the screen:\n{shown}")

@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 
 import pytest
-from support import REPOSITORY
+from support import MIGRATE, REPOSITORY
+from web.starting import program
 
 DOCUMENT = (REPOSITORY / "docs" / "json.md").read_text(encoding="utf-8")
 FILES = {"A plan file"}  # which are written, and not printed
@@ -108,6 +109,7 @@ def objects(tmp_path_factory):
         patch.setenv("NUKEWORKS_MIGRATE_DATABASE", "app.sqlite")
         story = _Story(folder, patch, told)
         story.ordinary()
+        story.served()
         story.old_system()
         story.errors()
         story = _Story(Folder(tmp_path_factory.mktemp("json") / "rehearsed"), patch, told)
@@ -136,6 +138,13 @@ class _Story:
         self.told.setdefault(section, []).append(found)
         return found
 
+    def served(self):
+        """`migrate ui` goes on when it has printed its object: a process of its own, which is ended then."""
+        words = [*MIGRATE, "ui", "--no-browser", "--json"]
+        with program(words, self.folder, self.folder.path.parent / "said") as ui:
+            found = ui.wait_until(lambda: ui.stdout.endswith("}\n") and json.loads(ui.stdout), "it is served")
+        self.told["ui"] = [found]
+
     def ordinary(self):
         folder, tell = self.folder, self.tell
         tell("status", "status")
@@ -157,6 +166,7 @@ class _Story:
         )
         tell("history", "history")
         tell("history NAME", "history 1")
+        tell("graph", "graph")
         tell("plan", "plan --commit each")
         tell("check", "check", 7)
         tell("up", "up")
@@ -188,6 +198,7 @@ class _Story:
         folder.path.joinpath("damaged.sqlite").write_bytes(b"not a database at all" * 100)
         tell("restore", f"restore {made['id']} -d damaged.sqlite")
         tell("history", "history")
+        tell("graph", "graph --format svg")
         tell("history NAME", "history 2")
         change(folder, "0001_clients")
         tell("status", "status")

@@ -1,4 +1,4 @@
-"""status, plan, check, verify and history: they make nothing, and not a byte of what is there changes."""
+"""status, plan, check, verify, history and graph: they make nothing, and not a byte of what is there changes."""
 
 import shutil
 import sqlite3
@@ -18,6 +18,8 @@ LOOKS = [
     pytest.param(["schema", "dump"], id="schema dump"),
     pytest.param(["history"], id="history"),
     pytest.param(["history", "1"], id="history of one"),
+    pytest.param(["graph"], id="graph"),
+    pytest.param(["graph", "--format", "svg"], id="graph as a picture"),
     pytest.param(["snapshot", "list"], id="snapshot list"),
     pytest.param(["snapshot", "verify"], id="snapshot verify"),
 ]

@@ -92,7 +92,7 @@ def test_one_step(tiers, migrate):
                way back: exact, downgrade gave back the same schema and rows
 
         A run would take about 0.04 s: 0.04 s for the steps, 0.04 s for the snapshot;
-        nobody else can write meanwhile; others read on until it commits.
+        nobody else can write meanwhile; others read while its changes fit in memory.
         The database was not touched.
         Run it: migrate up
         """
@@ -141,7 +141,7 @@ def test_two_steps_and_what_is_lost_on_the_way_back(two, migrate):
           rows of clients: 3 → 4
 
         A run would take about 0.04 s: 0.04 s for the steps, 0.04 s for the snapshot;
-        nobody else can write meanwhile; others read on until it commits.
+        nobody else can write meanwhile; others read while its changes fit in memory.
         The database was not touched.
         Run it: migrate up
         """
@@ -188,7 +188,7 @@ def test_the_way_down(two, migrate):
           rows of clients: 4 → 2
 
         A run would take about 0.04 s: 0.04 s for the steps, 0.04 s for the snapshot;
-        nobody else can write meanwhile; others read on until it commits.
+        nobody else can write meanwhile; others read while its changes fit in memory.
         The database was not touched.
         Run it: migrate down --to base
         """
@@ -217,7 +217,7 @@ def test_a_database_that_is_not_there(folder, migrate):
                way back: exact, downgrade gave back the same schema and rows
 
         A run would take about 0.04 s: 0.04 s for the steps;
-        nobody else can write meanwhile; others read on until it commits.
+        nobody else can write meanwhile; others read while its changes fit in memory.
         No database was made.
         Run it: migrate up
         """

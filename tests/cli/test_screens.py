@@ -1308,6 +1308,7 @@ def test_help_of_the_program(migrate):
           plan      Show what up, or down, would do; change nothing.
           status    Show where the database stands.
           history   Show what happened, or all about one migration.
+          graph     Draw what depends on what, and where it stands.
           check     One line and an exit code, for start-up and CI.
           verify    Check files, schema, foreign keys and integrity.
           lint      Say what deserves a second thought in migrations.
@@ -1319,6 +1320,7 @@ def test_help_of_the_program(migrate):
           data      Rows that transforms left in quarantine.
           snapshot  List, create, verify and prune snapshots.
           restore   Make the database what a snapshot holds.
+          ui        All of it in a browser.
 
           Begin with: migrate status. All about it: docs/ in the source.
         """
@@ -1340,7 +1342,7 @@ def test_help_of_up(migrate):
           migrate up --only NAME     one migration and what it depends on
           migrate up --steps 1       the next one
           migrate up --plan FILE     what plan -o FILE has saved
-          migrate up --dry-run       on a private copy, with a report of what happened
+          migrate up --dry-run       on a private copy, and tell what happened
 
         Options:
           --to TARGET                     A version, a name, a beginning of one, head

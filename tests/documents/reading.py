@@ -13,6 +13,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "docs/writing-migrations.md",
     "docs/data-migrations.md",
+    "docs/applications.md",
     "docs/reference.md",
     "docs/how-it-works.md",
 )

@@ -17,8 +17,9 @@ from documents.reading import blocks, code, migrations, prose, sections, table
 from support import environment
 
 import nukeworks_migrate
-from nukeworks_migrate import create_snapshot, errors, up
+from nukeworks_migrate import compat, create_snapshot, errors, up
 from nukeworks_migrate.actions.verify import VERIFY_RULES
+from nukeworks_migrate.application import FACE_KEYS, OLD_NAMES, PREFIX
 from nukeworks_migrate.cli import exits
 from nukeworks_migrate.cli.main import commands
 from nukeworks_migrate.databases.base import Deadline
@@ -135,6 +136,25 @@ def test_every_setting_is_in_the_table_with_its_flag_and_no_other():
     for key, row in rows.items():
         flag = f"--{key.replace('_', '-')}"
         assert code(row[1]) == ([flag] if flag in flags else [])
+
+
+def test_every_setting_of_an_application_is_in_its_table_and_no_other():
+    told = [name for row in table(DOCUMENT, "application key") for name in code(row[0])]
+    required = ["REQUIRED_SCHEMA_VERSION", "VERSION_SCHEMA_MAP"]
+
+    ours = [PREFIX + setting.key.upper() for setting in SETTINGS]
+    assert sorted(told) == sorted([*ours, "MIGRATIONS_RESOURCES", "MIGRATIONS_BASE", *required])
+    section = SECTIONS["Settings of an application"]
+    also = [*(PREFIX + key for key in FACE_KEYS), *OLD_NAMES.values(), "SQLALCHEMY_DATABASE_URI", "APPLICATION_VERSION"]
+    assert [name for name in also if f"`{name}`" not in section] == []
+
+
+def test_every_function_of_the_old_system_is_in_its_table_with_its_arguments():
+    for name, row in {code(row[0])[0].partition("(")[0]: row for row in table(DOCUMENT, "old function")}.items():
+        told = re.findall(r"(\w+)(?:=\w+|=…)?[,)]", code(row[0])[0])
+        assert len(told) == len(inspect.signature(getattr(compat, name)).parameters), name
+    told = SECTIONS["From the hand-made system"]
+    assert [name for name in compat.__all__ if not re.search(rf"`{name}\b", told)] == []
 
 
 def test_defaults_are_those_of_the_program(tmp_path):
@@ -276,7 +296,7 @@ def test_the_values_that_are_named_are_there(folder):
     folder.add_table("0001_one", "one")
     found = nukeworks_migrate.check(folder.project())
 
-    for name in ("verdict", "sentence", "version", "required", "pending"):
+    for name in ("verdict", "sentence", "version", "required", "pending", "ok", "too_new", "drifted", "interrupted"):
         assert f"`{name}`" in prose(DOCUMENT)
         assert hasattr(found, name)
     for name in ("code", "what", "where", "cause", "changed", "unchanged", "next_step"):

@@ -234,7 +234,14 @@ while connection.in_transaction:
     assert numbers(in_use.path / "snapshots" / saved["file"]) == {1}
 
 
-LOOKS = {"status": 0, "plan": 0, "check": 7, "history": 0, "snapshot list": 0, "snapshot create": 0}
+LOOKS = {
+    "status": {0},
+    "plan": {0},
+    "check": {7, 5},  # the one that waits for nobody, and so may meet a commit
+    "history": {0},
+    "snapshot list": {0},
+    "snapshot create": {0},
+}
 
 
 @pytest.mark.parametrize(
@@ -254,7 +261,7 @@ def test_looking_is_not_disturbed_by_a_program_that_writes_all_the_time(in_use, 
             for command in LOOKS:
                 codes[command].add(in_use.run(*command.split()).returncode)
 
-    assert codes == {command: {code} for command, code in LOOKS.items()}
+    assert {command: seen - LOOKS[command] for command, seen in codes.items()} == {command: set() for command in LOOKS}
 
 
 @JOURNAL_MODES

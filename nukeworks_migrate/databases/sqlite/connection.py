@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,6 +121,22 @@ class SqliteReader(Reader):
         )
         return [Column(name, kind, bool(null), default, key) for name, kind, null, default, key in rows]
 
+    def columns_of(self, tables: Sequence[str]) -> dict[str, list[Column]]:
+        # One look for views and a plain pragma for each: joined to pragma_table_info as above, it takes five times as
+        # long. table_info tells of views too, and says nothing where there is neither.
+        views = {name for (name,) in self.raw.execute("SELECT lower(name) FROM main.sqlite_master WHERE type = 'view'")}
+        found: dict[str, list[Column]] = {}
+        for table in tables:
+            rows = () if table.lower() in views else self.raw.execute(f"PRAGMA main.table_info({quote(table)})")
+            found[table] = [Column(name, kind, bool(null), default, key) for _, name, kind, null, default, key in rows]
+        return found
+
+    def created_by(self, tables: Sequence[str]) -> dict[str, str]:
+        marks = ", ".join("?" * len(tables))
+        sql = f"SELECT name, sql FROM main.sqlite_master WHERE type = 'table' AND name IN ({marks})"
+        # No two tables have one name. The limit ends the search with the last that was found, often the first of all.
+        return dict(self.raw.execute(f"{sql} LIMIT {len(tables)}", tables).fetchall())
+
     def schema(self) -> Schema:
         from .catalogue import read_schema
         from .guard import LEDGER_PREFIX
@@ -155,26 +171,35 @@ def fetch_rows(cursor: sqlite3.Cursor) -> list[Row]:
         rows: list[Any] = cursor.fetchall()
         if not rows:
             return []
-        kind = row_type(column[0] for column in cursor.description)
+        kind = row_type(tuple([column[0] for column in cursor.description]))
         return [kind(row) for row in rows]
     finally:
         cursor.close()
 
 
 @contextmanager
-def open_reader(path: str, label: str, wait: Deadline | None = None) -> Iterator[SqliteReader]:
+def open_reader(
+    path: str, label: str, wait: Deadline | None = None, refuse: Callable[[], None] = lambda: None
+) -> Iterator[SqliteReader]:
     """Open `path` so that not a byte of it changes.
 
     mode=ro is tried first; a database in WAL mode in a folder that cannot be written needs immutable=1, which is
     right only where no -wal and no journal is there (beside one it reads wrong rows) and nobody can write.
+
+    Where it cannot be opened, `refuse` may raise what says better than SQLite why not. Nothing is asked beforehand:
+    each question to the file system takes as long as a short query.
     """
-    if not os.path.exists(path):
+    try:
+        connection = _open_to_read(path, label, wait or Deadline(_READ_WAIT_S))
+    except MigrateError:
+        refuse()
+        if os.path.exists(path):
+            raise
         raise DatabaseRefused(
             f"there is no database {label} yet",
             where=path,
             next_step="make it: migrate up; or name another one with --database",
-        )
-    connection = _open_to_read(path, label, wait or Deadline(_READ_WAIT_S))
+        ) from None
     try:
         yield SqliteReader(connection)
     except sqlite3.Error as error:

@@ -26,7 +26,7 @@ class SqliteDatabase(Database):
     engine = "sqlite"
     capabilities = Capabilities(transactional_ddl=True, alters_columns_in_place=False, session_lock=False)
     snapshot_ending = ".sqlite"
-    run_locks = "nobody else can write meanwhile; others read on until it commits"
+    run_locks = "nobody else can write meanwhile; others read while its changes fit in memory"
 
     def __init__(self, url: str, *, base: str) -> None:
         """Name the file that `url` means, relative to `base`."""
@@ -61,8 +61,7 @@ class SqliteDatabase(Database):
         return False
 
     def reader(self, wait: Deadline | None = None) -> AbstractContextManager[Reader]:
-        self._refuse_folder()
-        return open_reader(self.path, self.label, wait)
+        return open_reader(self.path, self.label, wait, self._refuse_folder)
 
     @contextmanager
     def writer(self, stop_requested: StopRequested) -> Iterator[SqliteWriter]:
